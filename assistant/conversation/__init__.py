@@ -1,0 +1,1 @@
+"""One turn: what is sent, whether it fits, and what comes back."""

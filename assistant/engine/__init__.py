@@ -1,0 +1,1 @@
+"""Runs requests against one model and streams events."""

@@ -1,0 +1,94 @@
+"""The Engine protocol: all that front ends and conversations know of a model.
+
+Synchronous and thread-safe. `measure`, `render` and `tokenize` never wait for a running step.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from assistant.backends.base import BackendInfo, SamplingOptions
+from assistant.events import Event, ModelLoading
+from assistant.messages import PartTokens, Prompt, Rendered
+
+
+class Priority(StrEnum):
+    INTERACTIVE = "interactive"
+    BACKGROUND = "background"
+
+
+class Keep(StrEnum):
+    """How much of a request's KV state is worth keeping when it ends."""
+
+    NOTHING = "nothing"
+    PREFIX = "prefix"  # the prompt
+    TURN = "turn"  # the prompt and the answer
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """What to write, how, and for how long.
+
+    `seed` None draws one; the answer says which. `top_logprobs` None reports none, 0 only the
+    written token's own. `candidates` answers share one prefill.
+    """
+
+    prompt: Prompt
+    sampling: SamplingOptions = field(default_factory=SamplingOptions)
+    max_new_tokens: int = 1024
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    deadline_seconds: float | None = None
+    grammar: str = ""
+    candidates: int = 1
+    top_logprobs: int | None = None
+    priority: Priority = Priority.INTERACTIVE
+    keep: Keep = Keep.TURN
+    ends_repetition: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Exact counts in tokens. `seconds` to the first token, None before any measurement."""
+
+    tokens: int
+    parts: tuple[PartTokens, ...]
+    tokens_cached: int
+    seconds: float | None
+    is_exact: bool = True
+
+
+class AnswerStream(Protocol):
+    """Events of one request; the last one is `Finished`. `cancel()` from any thread."""
+
+    def __iter__(self) -> Iterator[Event]: ...
+
+    def cancel(self) -> None: ...
+
+
+class Engine(Protocol):
+    @property
+    def info(self) -> BackendInfo: ...
+
+    def load(self) -> Iterator[ModelLoading]:
+        """Load the model; ends when it is ready. Raises `ModelError`, `NotEnoughMemory`."""
+        ...
+
+    def measure(self, prompt: Prompt) -> Measure: ...
+
+    def render(self, prompt: Prompt) -> Rendered: ...
+
+    def tokenize(self, text: str, *, has_control_tokens: bool = False) -> list[int]: ...
+
+    def detokenize(self, token_ids: Sequence[int]) -> str: ...
+
+    def stream(self, request: GenerationRequest) -> AnswerStream:
+        """Start a request. Raises `PromptTooLong`, `TemplateError` or `UsageError` at once."""
+        ...
+
+    def score(self, prompt: Prompt, continuations: Sequence[str]) -> list[float]:
+        """Natural log-probability of each continuation after the prompt."""
+        ...
+
+    def close(self) -> None: ...

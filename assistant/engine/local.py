@@ -1,0 +1,284 @@
+"""The engine in this process: one thread owns the backend and runs the scheduler."""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from queue import Empty
+
+from assistant.backends.base import Backend, BackendInfo, ModelSpec
+from assistant.backends.chat_template import ChatTemplate, render_raw
+from assistant.backends.open import open_backend
+from assistant.engine.base import GenerationRequest, Measure
+from assistant.engine.prefix_cache import PrefixCache
+from assistant.engine.run import Run
+from assistant.engine.scheduler import SHARED_CALL_SECONDS, Scheduler
+from assistant.engine.scoring import score_continuations
+from assistant.errors import AssistantError, EngineFailed, ModelError, PromptTooLong, UsageError
+from assistant.events import Event, Finished, ModelLoading, PromptProgress, Reason
+from assistant.messages import ChatPrompt, Prompt, Rendered
+
+POLL_SECONDS = 0.2  # between two looks at the progress of a running call
+HOST_MEMORY_FOR_STATES = 512 * 2**20  # bytes
+OpenBackend = Callable[[ModelSpec, Callable[[float], bool]], Backend]
+
+
+class LocalEngine:
+    """See `Engine`. `load()` first; everything else raises `ModelError` before it."""
+
+    def __init__(self, spec: ModelSpec, open_backend: OpenBackend = open_backend) -> None:
+        self._spec = spec
+        self._open_backend = open_backend
+        self._backend: Backend | None = None
+        self._template: ChatTemplate | None = None
+        self._scheduler: Scheduler
+        self._cache: PrefixCache
+        self._thread: threading.Thread | None = None
+        self._loaded = threading.Event()
+        self._loading = ModelLoading("opening the model")
+        self._failure: AssistantError | None = None
+        self._wake = threading.Condition()
+        self._inbox: list[Callable[[], None]] = []  # work for the engine's thread
+        self._is_closing = False
+
+    # ── loading and closing ─────────────────────────────────────────────────────────────────
+
+    def load(self) -> Iterator[ModelLoading]:
+        """Load the model; ends when it is ready. Closing the iterator gives up loading."""
+        with self._wake:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._live, name="engine", daemon=True)
+                self._thread.start()
+        told = None
+        try:
+            while not self._loaded.wait(POLL_SECONDS if told else 0.05):
+                if self._loading is not told:
+                    told = self._loading
+                    yield told
+        finally:
+            if not self._loaded.is_set():
+                self.close()
+        if self._failure is not None:
+            raise self._failure
+
+    def close(self) -> None:
+        with self._wake:
+            self._is_closing = True
+            self._wake.notify()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            if self._backend is not None:
+                self._backend.interrupt()
+            self._thread.join()
+
+    # ── what never waits for a step ─────────────────────────────────────────────────────────
+
+    @property
+    def info(self) -> BackendInfo:
+        return self._ready().info
+
+    def render(self, prompt: Prompt) -> Rendered:
+        backend = self._ready()
+        if not isinstance(prompt, ChatPrompt):
+            return render_raw(prompt, backend.tokenizer)
+        if self._template is None:
+            raise ModelError(
+                f"{backend.info.name} has no chat template: it completes text and cannot chat",
+                "choose an instruct model, or -m starter",
+            )
+        return self._template.render(prompt)
+
+    def measure(self, prompt: Prompt) -> Measure:
+        rendered = self.render(prompt)
+        cached = self._cache.longest_prefix(rendered.token_ids)
+        tokens = len(rendered.token_ids)
+        return Measure(tokens, rendered.parts, cached, self._scheduler.seconds_for(tokens - cached))
+
+    def tokenize(self, text: str, *, has_control_tokens: bool = False) -> list[int]:
+        return self._ready().tokenizer.tokenize(text, has_control_tokens=has_control_tokens)
+
+    def detokenize(self, token_ids: Sequence[int]) -> str:
+        piece = self._ready().tokenizer.piece
+        return b"".join(piece(token) for token in token_ids).decode("utf-8", "replace")
+
+    # ── generating ──────────────────────────────────────────────────────────────────────────
+
+    def stream(self, request: GenerationRequest) -> "LocalAnswerStream":
+        backend = self._ready()
+        rendered = self.render(request.prompt)
+        _check(request, rendered, backend)
+        seed = secrets.randbits(32) if request.seed is None else request.seed % 2**32
+        run = Run(request, rendered, backend.tokenizer, seed)
+        if request.grammar:  # a bad one is refused here, not in the engine's thread
+            backend.new_sampler(request.sampling, seed, request.grammar).close()
+        self._call(lambda: self._scheduler.add(run))
+        self._make_way(backend)
+        return LocalAnswerStream(self, run)
+
+    def score(self, prompt: Prompt, continuations: Sequence[str]) -> list[float]:
+        backend, rendered = self._ready(), self.render(prompt)
+        ids = [backend.tokenizer.tokenize(text) for text in continuations]
+        scores: list[float] = []
+        failure: list[AssistantError] = []
+        done = threading.Event()
+
+        def work() -> None:
+            try:
+                scores.extend(score_continuations(backend, self._cache, rendered.token_ids, ids))
+            except AssistantError as err:
+                failure.append(err)
+            finally:
+                done.set()
+
+        self._call(work)
+        done.wait()
+        if failure:
+            raise failure[0]
+        return scores
+
+    def _make_way(self, backend: Backend) -> None:
+        """A long call that was chosen when nobody waited is cut short; its work is lost."""
+        call = self._scheduler.in_flight
+        if call is None or call.expected_seconds is None:
+            return
+        left = call.started + call.expected_seconds - time.monotonic()
+        if left > 1.25 * SHARED_CALL_SECONDS:
+            backend.interrupt()
+
+    # ── the engine's thread ─────────────────────────────────────────────────────────────────
+
+    def _live(self) -> None:
+        try:
+            self._open()
+            self._loaded.set()
+            while self._wait_for_work():
+                self._scheduler.step()
+        except AssistantError as err:
+            self._fail(err)
+        except Exception as err:
+            self._fail(EngineFailed(f"the engine failed: {type(err).__name__}: {err}"))
+        finally:
+            self._loaded.set()
+            if self._backend is not None:
+                self._backend.close()
+
+    def _open(self) -> None:
+        backend = self._open_backend(self._spec, self._on_loading)
+        self._scheduler_for(backend)
+        source = backend.chat_template
+        if source is not None:
+            self._template = ChatTemplate(source, backend.tokenizer, backend.info.fingerprint)
+        self._backend = backend
+
+    def _scheduler_for(self, backend: Backend) -> None:
+        self._cache = PrefixCache(backend, HOST_MEMORY_FOR_STATES)
+        self._scheduler = Scheduler(backend, self._cache)
+
+    def _on_loading(self, share: float) -> bool:
+        self._loading = ModelLoading("loading the model", share)
+        return not self._is_closing
+
+    def _wait_for_work(self) -> bool:
+        """Take the inbox; sleep while there is nothing to do. False when it is time to end."""
+        with self._wake:
+            while not (self._inbox or self._is_closing) and self._scheduler.is_idle:
+                self._wake.wait()
+            inbox, self._inbox = self._inbox, []
+        for work in inbox:
+            work()
+        if self._is_closing:
+            self._scheduler.fail_all("the engine was closed", "ask again")
+        return not self._is_closing
+
+    def _fail(self, error: AssistantError) -> None:
+        with self._wake:
+            self._failure = error
+            inbox, self._inbox = self._inbox, []
+        if self._backend is not None:
+            for work in inbox:
+                work()
+            self._scheduler.fail_all(error.message, error.hint)
+
+    def _call(self, work: Callable[[], None]) -> None:
+        with self._wake:
+            if self._failure is not None:
+                raise self._failure
+            if self._is_closing:
+                raise EngineFailed("the engine is closed", "ask again")
+            self._inbox.append(work)
+            self._wake.notify()
+
+    def _ready(self) -> Backend:
+        if self._failure is not None:
+            raise self._failure
+        if self._backend is None or not self._loaded.is_set():
+            raise ModelError("the model is not loaded", "call load() first")
+        return self._backend
+
+    # ── what an answer stream asks ──────────────────────────────────────────────────────────
+
+    def end_run(self, run: Run, reason: Reason) -> None:
+        """End a request from any thread: at once when the running call is mostly its own."""
+        run.end_with = run.end_with or reason
+        call = self._scheduler.in_flight
+        if call is not None and call.is_mostly(run) and self._backend is not None:
+            self._backend.interrupt()
+
+    def progress_of(self, run: Run) -> PromptProgress | None:
+        """How far the prompt is, the running native call included."""
+        call = self._scheduler.in_flight
+        if not run.is_prefilling or call is None or self._backend is None:
+            return None
+        extra = call.rows_by_run.get(run, 0) * self._backend.progress()
+        done = min(run.leader.done + int(extra), run.prompt_tokens)
+        seconds = self._scheduler.seconds_for(run.prompt_tokens - done)
+        return PromptProgress(done, run.prompt_tokens, run.cached_tokens, seconds)
+
+
+class LocalAnswerStream:
+    """Events of one run. Prefill progress is looked up while a native call runs."""
+
+    def __init__(self, engine: LocalEngine, run: Run) -> None:
+        self._engine = engine
+        self._run = run
+
+    def __iter__(self) -> Iterator[Event]:
+        while True:
+            try:
+                event = self._run.events.get(timeout=self._patience())
+            except Empty:
+                if self._is_overdue():
+                    self._engine.end_run(self._run, Reason.DEADLINE)
+                elif (progress := self._engine.progress_of(self._run)) is not None:
+                    yield progress
+                continue
+            yield event
+            if isinstance(event, Finished):
+                return
+
+    def cancel(self) -> None:
+        self._engine.end_run(self._run, Reason.STOPPED)
+
+    def _patience(self) -> float:
+        if self._run.deadline is None or self._run.end_with is not None:
+            return POLL_SECONDS
+        return max(0.001, min(POLL_SECONDS, self._run.deadline - time.monotonic()))
+
+    def _is_overdue(self) -> bool:
+        deadline = self._run.deadline
+        return deadline is not None and time.monotonic() > deadline and self._run.end_with is None
+
+
+def _check(request: GenerationRequest, rendered: Rendered, backend: Backend) -> None:
+    window, tokens = backend.info.window, len(rendered.token_ids)
+    if not tokens:
+        raise UsageError("the prompt is empty", 'ask something: llmchat "…"')
+    if request.max_new_tokens < 1 or request.candidates < 1:
+        raise UsageError("max_new_tokens and candidates must be 1 or more", "")
+    if request.candidates > backend.slots:
+        raise UsageError(f"at most {backend.slots} candidates can be written at once", "")
+    if tokens + request.max_new_tokens > window:
+        raise PromptTooLong(
+            f"the prompt has {tokens:,} tokens and the answer may have "
+            f"{request.max_new_tokens:,}; the model's window is {window:,}",
+            f"attach less, or -o max_tokens {max(1, window - tokens)}",
+        )

@@ -1,0 +1,117 @@
+"""What is sent to a model: messages made of parts, and the prompts that hold them."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a message: its text and where it came from ("question", "quicksort.py")."""
+
+    text: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message. `reasoning` is kept apart from the text.
+
+    `token_ids` are the tokens of an answer that the model with `fingerprint` wrote. They
+    replace the text's own tokens when the same model reads the message again and they still
+    spell the text, so that a past answer is the prefix that is already in the KV cache.
+    """
+
+    role: Role
+    parts: tuple[Part, ...]
+    reasoning: str = ""
+    token_ids: tuple[int, ...] = ()
+    fingerprint: str = ""
+
+    @property
+    def text(self) -> str:
+        return "".join(part.text for part in self.parts)
+
+
+def message(role: Role, text: str, source: str | None = None) -> Message:
+    """A message of one part; its source is the role unless said otherwise."""
+    return Message(role, (Part(text, source or role.value),))
+
+
+@dataclass(frozen=True, slots=True)
+class ChatPrompt:
+    """Messages for the model's own chat template.
+
+    `first_day` is the day a template is told when it asks for today's date: the
+    conversation's first, so that the head of the prompt never changes. `snapshot_after`
+    is the index of the message after which the KV state is worth keeping.
+    """
+
+    messages: tuple[Message, ...]
+    first_day: date
+    snapshot_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RawPrompt:
+    """Text or ids as they are, with no template. `has_control_tokens`: the text may spell them."""
+
+    text: str = ""
+    token_ids: tuple[int, ...] = ()
+    has_control_tokens: bool = False
+
+
+Prompt = ChatPrompt | RawPrompt
+
+
+@dataclass(frozen=True, slots=True)
+class PartTokens:
+    """Tokens of one part of one message; the template's own count as message None."""
+
+    message: int | None
+    source: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of rendered text; `control_token` is its id when it is one token that steers."""
+
+    text: str
+    control_token: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A prompt as the model will see it: text with control tokens marked, ids, ids per part.
+
+    The counts of `parts` add up to `len(token_ids)`.
+    """
+
+    spans: tuple[Span, ...]
+    token_ids: tuple[int, ...]
+    parts: tuple[PartTokens, ...]
+
+    @property
+    def text(self) -> str:
+        return "".join(span.text for span in self.spans)
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """Text that a user adds to a message: a file by its name, or "stdin".
+
+    `language` is the fence's ("" when unknown); `notice` says in one line what the reader did
+    to the bytes that the user should know of.
+    """
+
+    name: str
+    text: str
+    language: str
+    notice: str = ""

@@ -1,0 +1,1 @@
+"""Model files on this machine: find them and read what they say of themselves."""

@@ -1,0 +1,125 @@
+"""The folders of llmchat: nobody else knows where things are.
+
+XDG folders on Linux, Library folders on macOS; `LLMCHAT_HOME` moves all of them below one
+folder. Asking for a folder creates nothing; `writable` creates it when something is saved.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+from assistant.errors import UsageError
+
+NAME = "llmchat"
+KINDS = ("config", "data", "cache", "state", "runtime")
+
+
+def config_folder() -> Path:
+    """What the user writes: config.toml and prompts/."""
+    return _folder("config")
+
+
+def data_folder() -> Path:
+    """What must not be lost: conversations, models, adapters."""
+    return _folder("data")
+
+
+def cache_folder() -> Path:
+    """What can be made again: KV snapshots, indexes."""
+    return _folder("cache")
+
+
+def state_folder() -> Path:
+    """What outlives a run and is of little worth elsewhere: logs, undo, trusted folders."""
+    return _folder("state")
+
+
+def runtime_folder() -> Path:
+    """Sockets and locks; gone after a reboot."""
+    return _folder("runtime")
+
+
+def writable(folder: Path) -> Path:
+    """The folder, created with mode 0700; a temporary folder of this user's if that fails.
+
+    Compare what comes back with what was asked for to warn that the files will not last.
+    Raises `UsageError` when not even the temporary folder can be made.
+    """
+    temporary = _temporary_place(folder)
+    try:
+        if folder != temporary:
+            _create(folder)
+            return folder
+        reason = "there is no home folder"
+    except OSError as err:
+        reason = err.strerror or str(err)
+    try:
+        _create_owned(temporary)
+    except OSError as err:
+        raise UsageError(
+            f"{folder} cannot be used ({reason}), nor can {temporary} ({err.strerror or err})",
+            "set LLMCHAT_HOME to a folder that you may write",
+        ) from err
+    return temporary
+
+
+def _folder(kind: str) -> Path:
+    home = os.environ.get("LLMCHAT_HOME", "")
+    if home:
+        return Path(os.path.abspath(os.path.expanduser(home))) / kind  # noqa: PTH100, PTH111 # without a home folder, Path raises
+    if kind == "runtime":
+        return _runtime_folder()
+    import platformdirs  # takes 5 ms
+
+    try:
+        found = Path(getattr(platformdirs, f"user_{kind}_dir")(NAME, appauthor=False))
+    except RuntimeError:  # there is no home folder
+        found = Path()
+    # Older versions answer with "~/…" then: never write below the current folder.
+    return found if found.is_absolute() else _temporary_root() / kind
+
+
+def _runtime_folder() -> Path:
+    """Not by platformdirs: it warns, and falls back to a folder that anybody may own."""
+    for place in (os.environ.get("XDG_RUNTIME_DIR", ""), f"/run/user/{os.getuid()}"):
+        if Path(place).is_absolute() and os.access(place, os.W_OK | os.X_OK):
+            return Path(place) / NAME
+    return _temporary_root() / "runtime"
+
+
+def _create(folder: Path) -> None:
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    for place in reversed(missing):
+        place.mkdir(mode=0o700, exist_ok=True)
+    if not folder.is_dir():
+        raise NotADirectoryError(None, "a file is in its place")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(None, "it may not be written")
+
+
+def _temporary_root() -> Path:
+    return Path(os.environ.get("TMPDIR") or "/tmp") / f"{NAME}-{os.getuid()}"  # noqa: S108 # see _create_owned
+
+
+def _temporary_place(folder: Path) -> Path:
+    root = _temporary_root()
+    if folder.is_relative_to(root):
+        return folder
+    for kind in KINDS:
+        if folder.is_relative_to(_folder(kind)):
+            return root / kind / folder.relative_to(_folder(kind))
+    return root / folder.name
+
+
+def _create_owned(folder: Path) -> None:
+    """Anybody may write in /tmp, so what is there already must be ours and nobody else's."""
+    root = _temporary_root()
+    for place in reversed([folder, *folder.parents]):
+        if not place.is_relative_to(root):
+            continue
+        place.mkdir(mode=0o700, exist_ok=True)
+        status = place.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+            raise PermissionError(None, f"{place} belongs to somebody else")
+        if status.st_mode & 0o077:
+            place.chmod(0o700)

@@ -1,0 +1,1 @@
+"""Events become characters on a terminal or bytes in a pipe."""

@@ -1,0 +1,29 @@
+"""Fixtures that every test may use: a private home, the shared data, the starter model."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SCALE = float(os.environ.get("LLMCHAT_TEST_SCALE", "0.1"))
+
+
+@pytest.fixture(autouse=True)
+def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test reads or writes the files of the person who runs it."""
+    home = tmp_path_factory.mktemp("llmchat-home")
+    monkeypatch.setenv("LLMCHAT_HOME", str(home))
+    return home
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real chat templates and vocabularies; skipped where absent, unless the data is required."""
+    folder = Path(os.environ.get("LLMCHAT_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if (folder / "chat_templates").is_dir():
+        return folder
+    reason = f"no test data in {folder} (set LLMCHAT_TEST_DATA)"
+    if os.environ.get("LLMCHAT_REQUIRE_TEST_DATA"):
+        pytest.fail(reason)
+    pytest.skip(reason)
