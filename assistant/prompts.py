@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant import paths
+from assistant.config import SAMPLING_RANGES, SamplingChoices
 from assistant.errors import UsageError
 from assistant.messages import Attachment, Message, Part, Role
 
@@ -36,14 +37,6 @@ MAX_FILE_BYTES = 64 << 10
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 FILE = re.compile(r"---\n(?P<head>.*?)^---[ \t]*(?:\n(?P<body>.*))?", re.DOTALL | re.MULTILINE)
 KEYS = ("name", "description", "takes", "needs", "gives", "sampling", "variables", "system")
-SAMPLING_RANGES = {
-    "temperature": (0.0, 5.0),
-    "top_k": (0, 1_000_000),
-    "top_p": (0.0, 1.0),
-    "min_p": (0.0, 1.0),
-    "repeat_penalty": (0.0, 2.0),
-    "max_new_tokens": (1, 1_000_000),
-}
 
 
 class Takes(StrEnum):
@@ -61,18 +54,6 @@ class Gives(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SamplingDefaults:
-    """How this prompt's answers are drawn unless the user says otherwise; None: no opinion."""
-
-    temperature: float | None = None
-    top_k: int | None = None
-    top_p: float | None = None
-    min_p: float | None = None
-    repeat_penalty: float | None = None
-    max_new_tokens: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class PromptFile:
     """`needs` is what of `takes` cannot be left out; `variables` maps names to defaults."""
 
@@ -82,7 +63,7 @@ class PromptFile:
     takes: frozenset[Takes]
     needs: frozenset[Takes]
     gives: Gives
-    sampling: SamplingDefaults
+    sampling: SamplingChoices
     variables: Mapping[str, str]
     system: str
     body: str
@@ -331,15 +312,15 @@ class _Head:
                 )
         return frozenset(Takes(item) for item in listed)
 
-    def sampling(self) -> SamplingDefaults:
+    def sampling(self) -> SamplingChoices:
         values = self._mapping("sampling", SAMPLING_RANGES)
         for key, value in values.items():
-            low, high = SAMPLING_RANGES[key]
-            is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            is_right = isinstance(value, int) if isinstance(low, int) else is_number
+            kind, low, high = SAMPLING_RANGES[key]
+            numbers = int if kind is int else int | float
+            is_right = isinstance(value, numbers) and not isinstance(value, bool)
             if not (is_right and low <= value <= high):
                 raise _wrong(self._path, f"{key} has to be a number from {low} to {high}")
-        return SamplingDefaults(**values)
+        return SamplingChoices(**values)
 
     def variables(self) -> Mapping[str, str]:
         values = self._mapping("variables")

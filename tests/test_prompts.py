@@ -6,16 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant import paths
+from assistant.config import SamplingChoices
 from assistant.errors import UsageError
 from assistant.messages import Attachment, Part, Role
 from assistant.prompts import (
     Gives,
     PromptFile,
-    SamplingDefaults,
     Takes,
     fence,
     find_prompt,
@@ -23,7 +24,6 @@ from assistant.prompts import (
     prompt_names,
     read_prompt,
 )
-from tests.conftest import ROOT
 
 BUILT_IN = ("ask", "complete", "explain", "generate")
 QUICKSORT = Attachment("quicksort.py", "def sort(x):\n    return x\n", "python")
@@ -161,7 +161,7 @@ def test_a_prompt_of_the_user_is_found_beside_the_built_in_ones(write_prompt: Wr
     )
     assert prompt_names() == (*BUILT_IN[:3], "generate", "own")
     assert prompt.gives is Gives.CODE
-    assert prompt.sampling == SamplingDefaults(temperature=0.5, top_k=3)
+    assert prompt.sampling == SamplingChoices(temperature=0.5, top_k=3)
     system, user = prompt.fill("Why?", [QUICKSORT], {"reader": "me"})
     assert system.text == "Be me3."
     assert user.text == f"quicksort.py (python): {QUICKSORT.text} me: Why?"

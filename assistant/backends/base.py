@@ -22,13 +22,14 @@ class ModelSpec:
     """Everything a process needs to open a model; it reads no settings beyond this.
 
     `window` in tokens (0: the model's own), `threads` (0: chosen from the machine), `kv_type`
-    one of `f16`, `q8_0`, `q4_0`.
+    one of `f16`, `q8_0`, `q4_0`; `log` is a file for what the native runtime says.
     """
 
     path: Path
     window: int = 0
     kv_type: str = "f16"
     threads: int = 0
+    log: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def _spans_of_ids(ids: Iterable[int], control_tokens: ControlTokens) -> Iterator
             yield Span(control_tokens.spelt(group).decode(errors="replace"))
 
 
-class _Refused(Exception):  # noqa: N818 - it is an answer, not a fault
+class _Refused(Exception):
     """The template does not take these turns: its own words, or the message it lost."""
 
     def __init__(self, words: str = "", lost: int | None = None) -> None:

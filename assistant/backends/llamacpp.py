@@ -14,14 +14,20 @@ from assistant.backends.base import (
     DecodeResult,
     ModelSpec,
     Row,
-    SamplingOptions,
     Sampler,
+    SamplingOptions,
 )
-from assistant.backends.llamacpp_bindings import AbortFlag, load_bindings, native_log
+from assistant.backends.llamacpp_bindings import (
+    AbortFlag,
+    load_bindings,
+    load_ggml,
+    native_log,
+)
+from assistant.backends.llamacpp_gpu import free_gpu_bytes, layers_that_fit
 from assistant.backends.llamacpp_sampler import LlamaCppSampler
 from assistant.backends.llamacpp_tokenizer import LlamaCppTokenizer
 from assistant.errors import EngineFailed, ModelError
-from assistant.model_store.gguf_file import GgufFile, read_gguf
+from assistant.model_store.gguf_file import read_gguf
 from assistant.model_store.memory import available_bytes, check_fits, context_bytes, cpu_threads
 
 if TYPE_CHECKING:
@@ -114,7 +120,8 @@ class LlamaCppBackend:
         token, pos, seq, logits = batch.token, batch.pos, batch.seq_id, batch.logits
         for row in rows:
             if row.start != self._lengths[row.slot]:
-                raise ValueError(f"slot {row.slot} holds {self._lengths[row.slot]}, not {row.start}")
+                held = self._lengths[row.slot]
+                raise ValueError(f"slot {row.slot} holds {held} tokens, not {row.start}")
             for offset, token_id in enumerate(row.tokens):
                 token[at] = token_id
                 pos[at] = row.start + offset
@@ -247,6 +254,8 @@ class LlamaCppBackend:
         lib, params = self._lib, self._lib.llama_model_default_params()
         lib.llama_backend_init()
         native_log.clear()
+        if self._spec.log is not None:
+            native_log.write_to(self._spec.log)
         callback = lib.llama_progress_callback(lambda share, _data: on_progress(share))
         params.progress_callback = callback
         params.n_gpu_layers = self._gpu_layers()
@@ -262,21 +271,20 @@ class LlamaCppBackend:
         """All layers that fit the GPU's free memory; 0 without a GPU."""
         if not self._lib.llama_supports_gpu_offload():
             return 0
-        from assistant.backends.llamacpp_gpu import layers_that_fit  # only builds with a GPU
-
-        return layers_that_fit(self._file, self._spec.kv_type)
+        free = free_gpu_bytes(load_ggml())
+        return layers_that_fit(self._file, self._spec.kv_type, free)
 
     def _refuse_what_cannot_chat(self) -> None:
         if self._lib.llama_model_has_encoder(self._model):
             raise ModelError(
-                f"{self._spec.path.name} is an encoder–decoder model, which llama.cpp runs otherwise",
+                f"{self._spec.path.name} is an encoder–decoder model, which is not supported",
                 "choose a decoder-only model, or -m starter",
             )
 
     def _describe(self) -> BackendInfo:
         file = self._file
         return BackendInfo(
-            name=file.name or self._spec.path.stem,
+            name=_name(self._spec.path.stem, file.quantisation),
             fingerprint=file.fingerprint,
             parameters=file.parameters,
             size_bytes=file.size_bytes,
@@ -309,6 +317,11 @@ def _reason() -> str:
 
 def _round_up(tokens: int) -> int:
     return -(-tokens // CELLS_STEP) * CELLS_STEP
+
+
+def _name(stem: str, quantisation: str) -> str:
+    """The file's name says what people call the model; the quantisation is told apart."""
+    return stem.removesuffix(quantisation).rstrip("-._") or stem
 
 
 def _text_hash(text: str | None) -> str:

@@ -51,6 +51,13 @@ def load_bindings() -> Any:
     return lib
 
 
+def load_ggml() -> Any:
+    """ggml's own library, for what llama.h does not tell: the devices."""
+    load_bindings()
+    folder = Path(importlib.import_module("llama_cpp.llama_cpp").__file__ or "").parent / "lib"
+    return ctypes.CDLL(str(next(folder.glob("libggml.*"))))
+
+
 class NativeLog:
     """What llama.cpp prints goes to a file, and the last lines stay in memory."""
 

@@ -31,9 +31,7 @@ class LlamaCppSampler:
             self._lib.llama_sampler_free(self.chain)
             self.chain = None
 
-    def _links(
-        self, vocab: Any, options: SamplingOptions, seed: int, grammar: str
-    ) -> list[Any]:
+    def _links(self, vocab: Any, options: SamplingOptions, seed: int, grammar: str) -> list[Any]:
         lib, links = self._lib, []
         if options.repeat_penalty != 1.0:
             links.append(

@@ -37,8 +37,7 @@ class LlamaCppTokenizer:
             {
                 spelling: token
                 for spelling, token in spelled.items()
-                if spelling
-                and (not attribute(vocab, token) & USER_DEFINED or is_marker(spelling))
+                if spelling and (not attribute(vocab, token) & USER_DEFINED or is_marker(spelling))
             }
         )
 

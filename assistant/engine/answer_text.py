@@ -137,14 +137,14 @@ class _ReasoningSplitter:
     def _step(self, pieces: list[Piece]) -> bool:
         """Take what can be decided from the held text; False when more has to come."""
         if self._state is _State.START:
-            return self._begin(pieces)
+            return self._begin()
         if self._state is _State.TEXT:
             pieces.append(Piece(self._held, False))
             self._held = ""
             return False
         return self._reason(pieces)
 
-    def _begin(self, pieces: list[Piece]) -> bool:
+    def _begin(self) -> bool:
         body = self._held.lstrip()
         complete = [marker for marker in REASONING_MARKERS if body.startswith(marker)]
         if not complete:

@@ -35,7 +35,8 @@ class PrefixCache:
         """How many leading tokens would not be computed again (tokens)."""
         ids = list(token_ids)
         held = [*self._idle.values(), *(stored.token_ids for stored in list(self._stored))]
-        held += [tuple(tokens[: self._done.get(slot, 0)]) for slot, tokens in list(self._busy.items())]
+        busy = list(self._busy.items())
+        held += [tuple(tokens[: self._done.get(slot, 0)]) for slot, tokens in busy]
         return max((self._usable(ids, have) for have in held), default=0)
 
     def has_free_slot(self) -> bool:

@@ -115,7 +115,8 @@ def read_gguf(path: Path) -> GgufFile:
             raise CutShortError("it is empty")
         with mmap(descriptor, status.st_size, access=ACCESS_READ) as data:
             header = read_header(data)
-            return _describe(path, header, status.st_size, fingerprint_of(data, header))
+            fingerprint = fingerprint_of(data, descriptor, header.data_offset)
+        return _describe(path, header, status.st_size, fingerprint)
     except CutShortError as err:
         raise _unusable(path, str(err), "download it again") from err
     except (HeaderError, OSError) as err:
@@ -124,7 +125,7 @@ def read_gguf(path: Path) -> GgufFile:
         os.close(descriptor)
 
 
-def fingerprint_of(data: mmap, header: Header) -> str:
+def fingerprint_of(data: mmap, descriptor: int, data_offset: int) -> str:
     """32 hex characters that name these weights, without reading all of them.
 
     BLAKE2b over the whole header, the size of the file and 256 evenly spaced blocks of 4 KiB
@@ -135,11 +136,11 @@ def fingerprint_of(data: mmap, header: Header) -> str:
     digest = blake2b(digest_size=16)
     digest.update(len(data).to_bytes(8, "little"))
     with memoryview(data) as view:
-        digest.update(view[: header.data_offset])
-        room = len(view) - header.data_offset - BLOCK_BYTES
-        for block in range(SAMPLED_BLOCKS if room > 0 else 1):
-            at = header.data_offset + max(room, 0) * block // (SAMPLED_BLOCKS - 1)
-            digest.update(view[at : at + BLOCK_BYTES])
+        digest.update(view[:data_offset])
+    room = len(data) - data_offset - BLOCK_BYTES
+    for block in range(SAMPLED_BLOCKS if room > 0 else 1):
+        at = data_offset + max(room, 0) * block // (SAMPLED_BLOCKS - 1)
+        digest.update(os.pread(descriptor, BLOCK_BYTES, at))  # a page fault would read ahead
     return digest.hexdigest()
 
 

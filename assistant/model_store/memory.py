@@ -16,7 +16,7 @@ WINDOW_STEP = 256  # llama.cpp rounds windows up to it
 BATCH_ROWS = 512  # of one native call
 PROCESS_BYTES = 150 << 20  # Python, the libraries and llama.cpp's own tables
 SMALLER = {"Q8_0": 8.5, "Q4_K_M": 4.85, "Q2_K": 3.35}  # bits per weight, mixed types included
-STARTER_BYTES = 350 << 20  # the starter with its full window
+STARTER_BYTES = 570_000_000  # needed_bytes of the starter with its full window
 
 
 def context_bytes(gguf: GgufFile, tokens: int, kv_type: str) -> int:

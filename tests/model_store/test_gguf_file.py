@@ -11,11 +11,11 @@ from pathlib import Path
 import gguf
 import numpy
 import pytest
+from conftest import SCALE
 
 from assistant.errors import ModelError
 from assistant.model_store.gguf_file import GgufFile, read_gguf
 from assistant.model_store.local_models import find_model
-from tests.conftest import SCALE
 
 MUTATED_HEADERS = int(100_000 * SCALE) if SCALE > 0.1 else 2_000
 SLOWEST_SECONDS = 0.05
@@ -267,11 +267,16 @@ def answer(path: Path) -> GgufFile | ModelError:
 
 
 def cpu_seconds_to_answer(path: Path) -> float:
-    before = time.thread_time()
-    found = answer(path)
-    seconds = time.thread_time() - before
+    """The best of three when the first is slow: a collection of garbage is not the file's fault."""
+    best = float("inf")
+    for _ in range(3):
+        before = time.thread_time()
+        found = answer(path)
+        best = min(best, time.thread_time() - before)
+        if best < SLOWEST_SECONDS / 5:
+            break
     assert isinstance(found, GgufFile) or ("\n" not in found.message and found.hint)
-    return seconds
+    return best
 
 
 @pytest.mark.timeout(1_200)
@@ -324,7 +329,7 @@ def test_the_worst_megabyte_is_answered_within_50_ms_and_32_mb(
     path = tmp_path / "worst.gguf"
     path.write_bytes(data)
     assert len(data) <= MEGABYTE
-    assert min(cpu_seconds_to_answer(path) for _ in range(3)) < SLOWEST_SECONDS
+    assert cpu_seconds_to_answer(path) < SLOWEST_SECONDS
     tracemalloc.start()
     try:
         cpu_seconds_to_answer(path)

@@ -9,6 +9,7 @@ from assistant.errors import NotEnoughMemory, UsageError
 from assistant.model_store.gguf_file import GgufFile, read_gguf
 from assistant.model_store.local_models import find_model
 from assistant.model_store.memory import (
+    STARTER_BYTES,
     check_fits,
     context_bytes,
     largest_window,
@@ -97,6 +98,10 @@ def test_every_choice_that_is_offered_fits(coder_7b: GgufFile, free_gb: float) -
         check_fits(coder_7b, 32_768, "q8_0", available)
     assert "a Q4_K_M file of this model (about 4.6 GB)" in hint
     assert "-m starter" in hint
+
+
+def test_the_starter_fits_where_it_is_offered(starter: GgufFile) -> None:
+    check_fits(starter, 8_192, "f16", STARTER_BYTES)
 
 
 def test_only_smaller_weights_are_offered_when_no_window_fits(coder_7b: GgufFile) -> None:

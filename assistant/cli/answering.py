@@ -1,0 +1,227 @@
+"""One question from the command line: load, ask, show, and say how it went."""
+
+import os
+import signal
+import stat
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import TextIO
+
+from assistant.attachments.files import read_attachment
+from assistant.attachments.stdin import read_stdin
+from assistant.cli.options import Options
+from assistant.cli.report import INTERRUPTED, OK, Report, leave_at_once
+from assistant.code_blocks import extract_code
+from assistant.config import Color, Settings
+from assistant.conversation.session import Question, Turn
+from assistant.engine.base import Engine
+from assistant.errors import EngineFailed
+from assistant.events import Finished, ModelLoading, Reason, TextChunk
+from assistant.messages import Attachment
+from assistant.prompts import Gives, PromptFile, Takes, find_prompt
+from assistant.rendering.base import ReasoningMode, Renderer
+from assistant.rendering.plain import PlainRenderer
+from assistant.rendering.progress import ProgressLine
+from assistant.startup import choose_model, open_engine, open_session
+
+ENDINGS = {
+    Reason.REPEATING: "stopped: the answer went round in circles",
+    Reason.CONTEXT_FULL: "cut: the model's window is full",
+    Reason.DEADLINE: "cut: the time is up",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command makes of its words."""
+
+    prompt: str
+    text: str = ""
+    files: Sequence[str] = ()
+
+
+def answer(asked: Asked, options: Options) -> int:
+    """Answer on standard output; returns the exit code. Raises `AssistantError`."""
+    settings = options.settings()
+    color = {stream: has_color(settings.color, stream) for stream in (sys.stdout, sys.stderr)}
+    report = Report(sys.stderr, is_quiet=bool(options.quiet), has_color=color[sys.stderr])
+    prompt = find_prompt(asked.prompt)
+    spec = choose_model(settings)
+    with Interrupts() as interrupts:
+        engine = open_engine(spec)
+        try:
+            loading = engine.load()  # goes on in its own thread while files are read
+            question = _question(asked, prompt, settings, report)
+            _wait_for(loading, report)
+            session = open_session(engine, settings)
+            if options.show_prompt:
+                from assistant.rendering.prompt_text import write_prompt  # few want it
+
+                write_prompt(session.render(question), sys.stdout, has_color=color[sys.stdout])
+                return OK
+            turn = session.ask(question)
+            interrupts.on_first(turn.stream.cancel)
+            wants_code = options.extract if options.extract is not None else _gives_code(prompt)
+            renderer = _renderer(options.reasoning, color[sys.stdout])
+            finished = _show(turn, renderer, report, wants_code=wants_code)
+            return _conclude(finished, turn, engine, report)
+        finally:
+            engine.close()
+
+
+def has_color(color: Color, stream: TextIO) -> bool:
+    """https://no-color.org and the two variables that force colour, unless a flag says."""
+    if color is not Color.AUTO:
+        return color is Color.ALWAYS
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("CLICOLOR_FORCE") or os.environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+# ── before the answer ───────────────────────────────────────────────────────────────────────
+
+
+def _question(asked: Asked, prompt: PromptFile, settings: Settings, report: Report) -> Question:
+    attachments = _attachments(asked, prompt, settings)
+    for attachment in attachments:
+        if attachment.notice:
+            report.warning(f"{attachment.name}: {attachment.notice}")
+    if asked.text or Takes.QUESTION not in prompt.needs or not attachments:
+        return Question(prompt, asked.text, attachments)
+    # Nothing but standard input: it is the question.
+    return Question(prompt, attachments[-1].text, attachments[:-1])
+
+
+def _attachments(asked: Asked, prompt: PromptFile, settings: Settings) -> tuple[Attachment, ...]:
+    stdin = sys.stdin.buffer if sys.stdin is not None else None
+    given = [read_attachment(name, stdin, settings.max_input) for name in asked.files]
+    if Takes.STDIN in prompt.takes and not asked.files and _is_piped():
+        piped = read_stdin(stdin, settings.max_input)
+        given += [piped] if piped is not None else []
+    return tuple(given)
+
+
+def _is_piped() -> bool:
+    """Whether something may come on standard input: a pipe, a file or a socket."""
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        return False
+    return not stat.S_ISCHR(mode)
+
+
+def _wait_for(loading: Iterator[ModelLoading], report: Report) -> None:
+    progress = _progress_line(report)
+    try:
+        for event in loading:
+            progress.show(event)
+    finally:
+        progress.close()
+
+
+def _progress_line(report: Report) -> ProgressLine:
+    return ProgressLine(report.err, is_terminal=report.err.isatty() and not report.is_quiet)
+
+
+# ── the answer ──────────────────────────────────────────────────────────────────────────────
+
+
+def _gives_code(prompt: PromptFile) -> bool:
+    """A prompt that gives code gives only code to a pipe; a person sees the whole answer."""
+    return prompt.gives is Gives.CODE and not sys.stdout.isatty()
+
+
+def _renderer(reasoning: ReasoningMode | None, has_color: bool) -> Renderer:
+    is_terminal = sys.stdout.isatty()
+    if has_color:
+        from assistant.rendering.pretty import PrettyRenderer
+
+        return PrettyRenderer(sys.stdout, reasoning or ReasoningMode.SHOW)
+    default = ReasoningMode.SHOW if is_terminal else ReasoningMode.HIDE
+    return PlainRenderer(sys.stdout.buffer, reasoning or default, is_terminal=is_terminal)
+
+
+def _show(turn: Turn, renderer: Renderer, report: Report, *, wants_code: bool) -> Finished:
+    progress = _progress_line(report)
+    try:
+        for event in turn.stream:
+            progress.show(event)
+            if isinstance(event, Finished):
+                if wants_code:
+                    renderer.show(TextChunk(extract_code(event.answers[0].text)))
+                renderer.show(event)
+                return event
+            if not wants_code:
+                renderer.show(event)
+        raise AssertionError("an answer stream ends with Finished")
+    except OSError:
+        turn.stream.cancel()
+        raise
+    finally:
+        progress.close()
+        renderer.close()
+
+
+# ── after the answer ────────────────────────────────────────────────────────────────────────
+
+
+def _conclude(finished: Finished, turn: Turn, engine: Engine, report: Report) -> int:
+    answer = finished.answers[0]
+    if answer.reason is Reason.FAILED:
+        raise EngineFailed(answer.error, answer.hint)
+    if answer.reason is Reason.LENGTH:
+        report.warning(_cut_by_length(turn))
+    elif answer.reason in ENDINGS:
+        report.warning(ENDINGS[answer.reason])
+    report.note(_last_line(finished, turn, engine))
+    return INTERRUPTED if answer.reason is Reason.STOPPED else OK
+
+
+def _cut_by_length(turn: Turn) -> str:
+    tokens = turn.ledger.max_new_tokens
+    if turn.ledger.is_shortened:
+        return f"cut: the window had room for {tokens:,} tokens of answer; attach less"
+    return f"cut after {tokens:,} tokens; more with -o max_tokens {tokens * 2}"
+
+
+def _last_line(finished: Finished, turn: Turn, engine: Engine) -> str:
+    usage, info = finished.usage, engine.info
+    used = usage.prompt_tokens + usage.new_tokens
+    read = usage.prompt_tokens - usage.cached_tokens
+    return " · ".join(
+        [
+            f"{info.name} {info.quantisation}",
+            f"{used:,} of {turn.ledger.window:,} tokens",
+            f"{usage.cached_tokens:,} cached, {read:,} read, {usage.new_tokens:,} written",
+            f"{usage.decode_tokens_per_second:.0f} tokens/s",
+            f"seed {finished.answers[0].seed}",
+        ]
+    )
+
+
+class Interrupts:
+    """Ctrl-C once ends the answer and keeps what came; twice leaves at once."""
+
+    def __init__(self) -> None:
+        self._cancel: Callable[[], None] | None = None
+        self._previous: object = None
+
+    def __enter__(self) -> "Interrupts":
+        self._previous = signal.signal(signal.SIGINT, self._take)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._previous)  # type: ignore[arg-type]  # what it was
+
+    def on_first(self, cancel: Callable[[], None]) -> None:
+        self._cancel = cancel
+
+    def _take(self, _signal: int, _frame: FrameType | None) -> None:
+        cancel, self._cancel = self._cancel, None
+        if cancel is None:
+            leave_at_once()
+        cancel()

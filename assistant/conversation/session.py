@@ -1,0 +1,71 @@
+"""One turn: a question with its prompt file and attachments is measured, fitted and asked.
+
+Every front end calls this, and knows nothing else of engines.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from assistant.backends.base import SamplingOptions
+from assistant.config import SamplingChoices
+from assistant.conversation.window import Ledger, fit
+from assistant.engine.base import AnswerStream, Engine, GenerationRequest
+from assistant.messages import Attachment, ChatPrompt, Rendered
+from assistant.prompts import PromptFile
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a user asks: words, attachments, and the prompt file that puts them into place."""
+
+    prompt: PromptFile
+    text: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    sampling: SamplingChoices = field(default_factory=SamplingChoices)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A question on its way: the ledger says what is sent, the stream brings the answer."""
+
+    ledger: Ledger
+    stream: AnswerStream
+
+
+class Session:
+    """A conversation of one turn: it has no memory yet."""
+
+    def __init__(self, engine: Engine, sampling: SamplingChoices) -> None:
+        self._engine = engine
+        self._sampling = sampling
+        self._first_day = date.today()
+
+    def ask(self, question: Question) -> Turn:
+        """Start the answer. Raises `PromptTooLong`, `TemplateError` or `UsageError` at once."""
+        prompt = self._prompt(question)
+        choices = question.sampling.over(self._sampling).over(question.prompt.sampling)
+        ledger = fit(self._engine, prompt, choices.max_new_tokens)
+        request = GenerationRequest(
+            prompt,
+            sampling=_options(choices),
+            max_new_tokens=ledger.max_new_tokens,
+            seed=choices.seed,
+        )
+        return Turn(ledger, self._engine.stream(request))
+
+    def render(self, question: Question) -> Rendered:
+        """The exact prompt that `ask` would send; runs nothing."""
+        return self._engine.render(self._prompt(question))
+
+    def _prompt(self, question: Question) -> ChatPrompt:
+        messages = question.prompt.fill(question.text, question.attachments)
+        return ChatPrompt(messages, self._first_day)
+
+
+def _options(choices: SamplingChoices) -> SamplingOptions:
+    given = {
+        name: value
+        for name in ("temperature", "top_k", "top_p", "min_p", "repeat_penalty")
+        if (value := getattr(choices, name)) is not None
+    }
+    return SamplingOptions(**given)
