@@ -263,16 +263,19 @@ def _owners(
         size += len(encode(text[place:end]))
         borders.append((size, (owner.message, owner.part) if owner and is_inside else None))
         place, at = end, at + is_inside
-    lengths = [len(tokenizer.piece(token)) for token in run.token_ids]
-    byte = min(0, size - sum(lengths))  # a blank that SentencePiece put in front lies before 0
-    border = 0
-    for length in lengths:
+    if not run.token_ids:
+        return
+    # SentencePiece puts a blank in front that is not in the text.
+    is_padded = tokenizer.piece(run.token_ids[0])[:1] == b" " and text[run.start] != " "
+    byte, border = -is_padded, 0
+    for token in run.token_ids:
         while border < len(borders) - 1 and byte >= borders[border][0]:
             border += 1
-        found = borders[border][1] if borders else None
+        found = borders[border][1]
         if found is not None:
             yield found
-        byte += length
+        if border < len(borders) - 1:  # else all that follow have this owner
+            byte += len(tokenizer.piece(token))
 
 
 def _quote(err: Exception) -> str:

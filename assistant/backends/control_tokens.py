@@ -8,6 +8,7 @@ nothing of messages or templates.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from assistant.backends.base import Tokenizer
 from assistant.errors import TemplateError
@@ -16,7 +17,7 @@ from assistant.messages import Span
 BLANKS = " \t\n\v\f\r"  # what llama.cpp strips around a control token
 _MARKER = re.compile(r"<\S*[^\W\d_]\S*>|\[\S*[^\W\d_]\S*\]")
 _HTML_TAG = re.compile(
-    r"</?(?:h[1-6]|[abipsu]|br|hr|em|strong|sub|sup|code|pre|blockquote|ul|ol|li|dl|dt|dd|img"
+    r"</?(?:h[1-6]|[abipu]|br|hr|em|strong|sub|sup|code|pre|blockquote|ul|ol|li|dl|dt|dd|img"
     r"|table|caption|thead|tbody|tfoot|tr|th|td|div|span|html|head|body)>"
 )
 _MAX_CUTS = 8  # rounds of cutting a text whose marker the tokenizer insists on
@@ -62,7 +63,7 @@ class ControlTokens:
         # The first characters are tested at once: a vocabulary may have thousands of markers.
         pattern = f"(?=[{firsts}])(?:{any_of})" if spellings else r"(?!)"
         self._pattern = re.compile(pattern)
-        self._starts = re.compile(f"(?={pattern})")
+        self._starts = re.compile(f"(?=({pattern}))")
 
     def find(self, text: str, open_stretches: Iterable[Stretch]) -> list[Run]:
         """The control tokens in the open stretches, the longest at each place."""
@@ -74,12 +75,12 @@ class ControlTokens:
         ]
 
     def break_up(self, text: str, separator: str) -> str:
-        """The text with a separator behind the first character of every control token."""
-        pieces, start = [], 0
+        """The text with separators inside every control token, so that none is spelt in it."""
+        cuts: set[int] = set()
         for found in self._starts.finditer(text):
-            pieces.append(text[start : found.start() + 1])
-            start = found.start() + 1
-        return separator.join([*pieces, text[start:]])
+            cuts |= {found.start() + 1, found.start() + _head(found.group(1)) + 1}
+        places = [0, *sorted(cuts), len(text)]
+        return separator.join(text[start:end] for start, end in pairwise(places))
 
     def tokenize(self, text: str, true_tokens: Sequence[Run], fixed: Sequence[Run]) -> list[Run]:
         """Runs that cover the text, in order, but for blanks that a control token swallows.
@@ -159,8 +160,7 @@ class ControlTokens:
         for found in self._pattern.finditer(text):
             spelling = found.group()
             if self._id_of[spelling] in unwanted:
-                head = next((at for at, c in enumerate(spelling) if c.isalnum()), 1)
-                cut = found.start() + min(max(head, 1), len(spelling) - 1)
+                cut = found.start() + max(_head(spelling), 1)
                 pieces.append(text[start:cut])
                 start = cut
         return [*pieces, text[start:]]
@@ -190,6 +190,11 @@ def mark_spans(text: str, true_tokens: Iterable[Run]) -> tuple[Span, ...]:
         spans += [Span(text[start : run.start]), Span(text[run.start : run.end], run.control_token)]
         start = run.end
     return tuple(span for span in [*spans, Span(text[start:])] if span.text)
+
+
+def _head(spelling: str) -> int:
+    """Length of the brackets and bars before the name of a marker."""
+    return next((at for at, c in enumerate(spelling[:-1]) if c.isalnum()), 0)
 
 
 def encode(text: str) -> bytes:

@@ -23,7 +23,7 @@ _PLACED = re.compile(
     "|\ufdd2([\ufde0-\ufde9]+)([^\ufdd0-\ufdd3\ufde0-\ufde9]*)\ufdd3"
 )
 _NUMBER = re.compile("[\ufde0-\ufde9]+")
-_THINKING = re.compile("<(?=/?think>)")
+_THINKING = re.compile("(</?t)(?=hink>)")
 
 
 class MarkedText(str):
@@ -105,7 +105,7 @@ class Content:
     def _hidden(self, body: str) -> str:
         """No template may see a control token in a message, nor copy one out of it."""
         broken = self.control_tokens.break_up(body, _BREAK)
-        return _THINKING.sub("<" + _BREAK, broken)
+        return _THINKING.sub(rf"\1{_BREAK}", broken)
 
 
 def read_marks(marked: str) -> Layout:
@@ -156,7 +156,7 @@ def with_blanks(layout: Layout, contents: Sequence[Content]) -> list[Stretch]:
     """
     text, stretches, free = layout.text, [], 0
     limits = [*(place.start for place in layout.places[1:]), len(text)]
-    for place, limit in zip(layout.places, limits, strict=True):
+    for place, limit in zip(layout.places, limits, strict=False):
         lead, trail = contents[place.message].lead, contents[place.message].trail
         start, end = place.start - len(lead), place.end + len(trail)
         if place.is_reasoning or start < free or not text.startswith(lead, start):

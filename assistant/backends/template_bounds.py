@@ -28,28 +28,37 @@ class TooMuchError(JinjaError):
 def run_within(seconds: float, work: Callable[[], Result]) -> Result:
     """Call `work` in this thread; raise `TimeUp` when it takes longer.
 
-    Nothing is ever raised in the thread after this returned: `stop` waits for the timer
-    and takes back what it may have sent. As the timer fires once, `TimeUp` can interrupt one
-    `stop` but not the one that follows.
+    Nothing is raised in the thread after this returned: the timer is waited for, and when it
+    fired, so is what it sent. It fires once, so the last lines cannot be interrupted.
     """
     thread = ctypes.c_ulong(threading.get_ident())
-    interrupt = ctypes.pythonapi.PyThreadState_SetAsyncExc
-    timer = threading.Timer(max(seconds, 0.0), interrupt, (thread, ctypes.py_object(TimeUp)))
+    has_fired = has_struck = False
+
+    def fire() -> None:
+        nonlocal has_fired
+        has_fired = True
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(TimeUp))
+
+    timer = threading.Timer(max(seconds, 0.0), fire)
     timer.daemon = True
-
-    def stop() -> None:
-        timer.cancel()
-        timer.join()
-        interrupt(thread, None)
-
     timer.start()
     try:
         try:
             return work()
+        except TimeUp:
+            has_struck = True
+            raise
         finally:
-            stop()
+            timer.cancel()
+            timer.join()
+            # Python raises what was sent at the end of a loop's round. Taking it back instead
+            # (by sending NULL) would leave the interpreter looking for it forever.
+            for _ in range(1000):
+                if has_struck or not has_fired:
+                    break
     except TimeUp:
-        stop()
+        timer.cancel()
+        timer.join()
         raise
 
 

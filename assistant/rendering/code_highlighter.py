@@ -35,11 +35,12 @@ _SGR: dict[_TokenType, str] = {
 }
 
 # What ends a comment or string that some lexers recognise only once it is complete.
-_ENDS = (("/*", "*/"), ("`", "`"), ("<!--", "-->"), ("--[[", "]]"))
+_ENDS = (("/*", "*/"), ("<!--", "-->"), ("--[[", "]]"), ("`", "`"), ("'", "'"), ('"', '"'))
 
 _LONGEST_LINE = 2_000  # characters; longer ones are data and stay plain
-_TAIL = 6  # lines, tokens of which decide whether earlier lines still matter
-_HEAD = 12  # lines, enough to hold what opens a long comment or string
+_TAIL = 4  # lines that are tried without the earlier ones
+_COMPARED = 3  # of them; the first may be the rest of a statement
+_HEAD = 8  # lines, enough to hold what opens a long comment or string
 _MOST_LINES = 96
 
 _Tokens = list[tuple[_TokenType, str]]  # of one line
@@ -63,7 +64,9 @@ class CodeHighlighter:
             return line
         self._lines.append(line)
         tokens = _lex(self._lexer, self._lines)
-        if len(self._lines) % _TAIL == 0:
+        if len(self._lines) >= _MOST_LINES:
+            self._lines = self._lines[-_TAIL:]
+        elif len(self._lines) > _TAIL:
             self._forget(self._lexer, tokens)
         return _paint(tokens[-1], line)
 
@@ -74,15 +77,15 @@ class CodeHighlighter:
         return _paint(_lex(self._lexer, [*self._lines, line])[-1], line)
 
     def _forget(self, lexer: Lexer, tokens: Sequence[_Tokens]) -> None:
+        if tokens[-_COMPARED:].count([]) > 1:
+            return  # empty lines look the same everywhere
         shorter = [self._lines[-_TAIL:]]
-        if len(self._lines) >= _HEAD + 2 * _TAIL:  # in a long comment or string
+        if len(self._lines) > _HEAD + _TAIL:  # in a long comment or string
             shorter.append(self._lines[:_HEAD] + self._lines[-_TAIL:])
         for lines in shorter:
-            if _lex(lexer, lines)[-_TAIL:] == tokens[-_TAIL:]:
+            if _lex(lexer, lines)[-_COMPARED:] == tokens[-_COMPARED:]:
                 self._lines = lines
                 return
-        if len(self._lines) >= _MOST_LINES:
-            self._lines = shorter[-1]
 
 
 def highlight_code(code: str, info: str) -> str:
@@ -113,17 +116,25 @@ def _lex(lexer: Lexer, lines: Sequence[str]) -> list[_Tokens]:
     text = "".join(f"{line}\n" for line in lines)
     found = list(lexer.get_tokens_unprocessed(text))
     for start, end in _ENDS:
-        if start in text and end not in text[text.rindex(start) + len(start) :]:
+        if _may_be_open(text, start, end):
             completed = list(lexer.get_tokens_unprocessed(text + end))
             if any(at < len(text) < at + len(value) for at, _, value in completed):
                 found = completed
                 break
     result: list[_Tokens] = [[]]
     for at, kind, value in found:
-        first, *others = value[: max(0, len(text) - at)].split("\n")
-        result[-1].append((kind, first))
-        result.extend([(kind, other)] for other in others)
+        for index, part in enumerate(value[: max(0, len(text) - at)].split("\n")):
+            if index:
+                result.append([])
+            if part:
+                result[-1].append((kind, part))
     return result[: len(lines)]
+
+
+def _may_be_open(text: str, start: str, end: str) -> bool:
+    if start == end:
+        return text.count(start) % 2 == 1
+    return start in text and end not in text[text.rindex(start) + len(start) :]
 
 
 def _paint(tokens: _Tokens, line: str) -> str:
@@ -131,8 +142,6 @@ def _paint(tokens: _Tokens, line: str) -> str:
         return line  # a lexer that drops or moves text is not worth its colours
     painted, color = "", ""
     for kind, value in tokens:
-        if not value:
-            continue
         wanted = _color(kind)
         if wanted != color and not value.isspace():
             painted += f"\x1b[{wanted}m" if wanted else "\x1b[m"

@@ -66,6 +66,7 @@ def test_the_language_is_what_the_fence_says(info: str, code: str, colored: bool
         ("css", "/* a\nb {"),
         ("lua", "--[[ a\nlocal function"),
         ("python", '"""a\nfor if'),
+        ("bash", "a='b\nfor if"),
     ],
 )
 def test_what_is_still_open_has_one_color(language: str, code: str) -> None:

@@ -44,7 +44,7 @@ def test_half_a_surrogate_pair_is_escaped() -> None:
 
 def test_every_chunk_is_flushed() -> None:
     raw = io.BytesIO()
-    out = io.BufferedWriter(raw)  # type: ignore[arg-type]  # BytesIO is raw enough
+    out = io.BufferedWriter(raw)
     PlainRenderer(out).show(TextChunk("now"))
     assert raw.getvalue() == b"now"
     out.detach()
