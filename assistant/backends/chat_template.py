@@ -2,7 +2,8 @@
 
 Every message goes in between private marks, so that afterwards it is known where it stands,
 that it is there once and unchanged, and which text is the template's own: only that may hold
-control tokens. Counting and joining live here, the template's bounds in template_sandbox.
+control tokens. The marks are message_marks', the joining message_turns', the ids
+control_tokens', the template's bounds template_sandbox's.
 """
 
 from collections import Counter

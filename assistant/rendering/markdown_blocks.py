@@ -21,11 +21,13 @@ from rich.theme import Theme
 from assistant.rendering.code_highlighter import highlight_code
 
 _LIST_OPENS = ("bullet_list_open", "ordered_list_open")
-# Only such a line, or one after an empty line, can begin another block.
-_BLOCK_START = re.compile(r" {0,3}(?:[-*+>#|=_]|\d{1,9}[.)])")
+# Only at such a line, or at one after an empty line, is it worth parsing to find finished blocks;
+# not at every row of a table, line of a quote or item of a nested list.
+_BLOCK_START = re.compile(r" ?(?:[-*+#]|\d{1,9}[.)])")
 # A last line of which nothing can be said yet: "-" may be an item, a heading, a rule …
 _UNDECIDED = re.compile(r"\s*(?:[-=*_+#>|`~\s]+|\d{1,9}[.)]?\s*)")
 _FILLING = re.compile(r"(?: |\x1b\[[0-9;]*m)*$")
+_NARROWEST_CELL = 5  # columns; Rich leaves out what does not fit
 
 # Colours of the user's own terminal theme: readable on dark and on light backgrounds.
 _THEME = Theme(
@@ -160,9 +162,14 @@ class _Code(markdown.CodeBlock):
 
 
 class _Table(markdown.TableElement):
-    """Wraps long words in cells, where Rich would cut them."""
+    """Wraps long words in cells, where Rich would cut them; lines of cells on narrow screens."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        rows = [part.row for part in (self.header,) if part and part.row]
+        rows += self.body.rows if self.body else []
+        if rows and options.max_width < _NARROWEST_CELL * len(rows[0].cells):
+            yield from (Text(" | ").join(cell.content for cell in row.cells) for row in rows)
+            return
         for table in super().__rich_console__(console, options):
             assert isinstance(table, Table)
             table.box = box.SIMPLE_HEAD

@@ -46,6 +46,8 @@ class Vocabulary:
                     found[spelling] = token
         return found
 
+    hidden_tokens: frozenset[int] = frozenset()
+
     @property
     def ends_answer(self) -> frozenset[int]:
         is_end = llama_cpp.llama_vocab_is_eog
@@ -79,6 +81,7 @@ class ByteTokenizer:
         self.control_tokens = {spelling: 256 + at for at, spelling in enumerate(spellings)}
         self.special_texts: Mapping[str, str] = {"bos_token": bos, "eos_token": eos}
         self.vocabulary_size = 256 + len(spellings)
+        self.hidden_tokens: frozenset[int] = frozenset()
         self.ends_answer = frozenset({self.control_tokens.get(eos, 256)})
         self._spellings = list(spellings)
         longest_first = sorted(spellings, key=len, reverse=True)

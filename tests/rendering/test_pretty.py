@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pretend_terminal import Clock, PretendTerminal, show
 
-from assistant.events import ReasoningChunk, TextChunk
+from assistant.events import Event, ReasoningChunk, TextChunk
 from assistant.rendering.base import ReasoningMode
 from assistant.rendering.pretty import PrettyRenderer
 
@@ -161,6 +161,13 @@ def test_a_list_that_is_all_ones_is_counted() -> None:
     assert [row.strip() for row in rows] == ["1. a", "2. b", "3. c"]
 
 
+def test_a_table_that_does_not_fit_keeps_its_cells() -> None:
+    text = "| a1 | b2 | c3 | d4 |\n|-|-|-|-|\n| e5 | f6 | g7 | h8 |\n"
+    for columns in (8, 12, 20, 60):
+        shown = show([text], PretendTerminal(columns)).text
+        assert {"a1", "b2", "c3", "d4", "e5", "f6", "g7", "h8"} <= set(shown.split())
+
+
 def test_a_paragraph_taller_than_the_screen_is_whole_in_the_history() -> None:
     words = [f"word{number}" for number in range(400)]
     terminal = show(pieces(" ".join(words), [7]), PretendTerminal(40, 8))
@@ -282,7 +289,7 @@ def test_redraws_are_few_and_the_live_region_stays_small() -> None:
 
 
 def test_reasoning_is_apart_from_the_answer() -> None:
-    events = [
+    events: list[Event | str] = [
         ReasoningChunk("Let me\n\nthink. "),
         ReasoningChunk("Well\n\n"),
         TextChunk("\n\nYes."),

@@ -1,0 +1,20 @@
+"""`python -m benchmarks` runs all of them, `python -m benchmarks NAME` one."""
+
+import importlib
+import sys
+
+NAMES = ("startup", "cold_answer", "decoding", "prefill", "batching", "cancel", "rendering")
+
+
+def main(names: list[str]) -> int:
+    unknown = [name for name in names if name not in NAMES]
+    if unknown:
+        print(f"no benchmark {unknown[0]}; there are: {', '.join(NAMES)}", file=sys.stderr)
+        return 2
+    print(f"{'question':58} {'measured':>22} {'bar':>10}")
+    for name in names or NAMES:
+        importlib.import_module(f"benchmarks.{name}").main()
+    return 0
+
+
+sys.exit(main(sys.argv[1:]))
