@@ -99,7 +99,9 @@ def check_sampling(name: str, value: object, shown: str) -> float | int:
         number = float("nan")
     if not low <= number <= high:
         numbers = "a whole number" if kind is int else "a number"
-        raise UsageError(f"{shown} {value}: it takes {numbers} from {low:,} to {high:,}")
+        # 5.0 is shown as 5
+        low_shown, high_shown = (f"{end:,}".removesuffix(".0") for end in (low, high))
+        raise UsageError(f"{shown} {value}: it takes {numbers} from {low_shown} to {high_shown}")
     return number
 
 
@@ -107,7 +109,7 @@ def _parse(variable: str, name: str, text: str) -> object:
     match name:
         case "window" | "threads" | "max_input":
             if not text.isdecimal() or int(text) > 2**31:
-                raise UsageError(f"{variable}={text}: it takes a whole number")
+                raise UsageError(f"{variable}={text}: it takes a whole number", f"unset {variable}")
             return int(text)
         case "color":
             return _one_of(variable, text, [color.value for color in Color], Color)
@@ -119,10 +121,11 @@ def _parse(variable: str, name: str, text: str) -> object:
 
 def _one_of(variable: str, text: str, known: list[str], kind: type) -> object:
     if text not in known:
-        raise UsageError(f"{variable}={text}: it is one of {', '.join(known)}")
+        raise UsageError(f"{variable}={text}: it is one of {', '.join(known)}", f"unset {variable}")
     return kind(text)
 
 
 def _nearest(key: str, known: list[str]) -> str:
-    near = get_close_matches(key, known, 1)
+    near = [name for name in known if key and name.startswith(key)]
+    near = near or get_close_matches(key, known, 1)
     return f"did you mean {near[0]}?" if near else "known: " + ", ".join(known)

@@ -5,7 +5,7 @@ import threading
 from assistant.engine.base import GenerationRequest
 from assistant.engine.local import LocalEngine
 from assistant.events import Finished
-from benchmarks.decoding import SEED, _prompt
+from benchmarks.decoding import SEED, prompt_of
 from benchmarks.measure import ratio, show, starter_engine
 
 TOPICS = ("sorting", "hashing", "parsing", "caching")
@@ -24,7 +24,7 @@ def together(engine: LocalEngine, topics: tuple[str, ...]) -> float:
     usages = []
 
     def read(topic: str) -> None:
-        prompt = _prompt(f"Write a long text about {topic}.")
+        prompt = prompt_of(f"Write a long text about {topic}.")
         request = GenerationRequest(
             prompt, max_new_tokens=NEW_TOKENS, seed=SEED, ends_repetition=False
         )

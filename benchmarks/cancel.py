@@ -11,7 +11,7 @@ from assistant.engine.base import GenerationRequest
 from assistant.engine.local import LocalEngine
 from assistant.events import Finished, TextChunk
 from assistant.model_store.local_models import find_model
-from benchmarks.decoding import _prompt
+from benchmarks.decoding import prompt_of
 from benchmarks.measure import detail, show, spread
 
 PREFILL_CANCELS = 40
@@ -105,7 +105,7 @@ def four_answers(engine: LocalEngine, cancels: Callable[[int], bool]) -> list[st
 
     def read(place: int) -> None:
         request = GenerationRequest(
-            _prompt(f"Write a long text about the number {place + 3}."),
+            prompt_of(f"Write a long text about the number {place + 3}."),
             SamplingOptions(temperature=0),
             max_new_tokens=48,
             ends_repetition=False,

@@ -21,16 +21,16 @@ def main() -> None:
     ours: list[tuple[float, int]] = []
     peer: list[tuple[float, int]] = []
     with tempfile.TemporaryDirectory() as home:
+        our_command = ["env", f"LLMCHAT_HOME={home}", str(BIN / "llmchat")]
+        peer_command = ["env", f"LLM_USER_PATH={home}", str(BIN / "llm"), "-m", "SmolLM2"]
         for _ in range(RUNS + 1):
             seconds, memory, text = timed_process(
-                f"env LLM_USER_PATH={home} {BIN}/llm -m SmolLM2 --no-log -s".split()
-                + [system, QUESTION]
+                [*peer_command, "--no-log", "-s", system, QUESTION]
             )
             peer.append((seconds, memory))
             tokens = len(backend.tokenizer.tokenize(text.rstrip("\n")))
             seconds, memory, _ = timed_process(
-                f"env LLMCHAT_HOME={home} {BIN}/llmchat -o max_tokens {max(1, tokens)}".split()
-                + [QUESTION]
+                [*our_command, "-o", "max_tokens", str(max(1, tokens)), QUESTION]
             )
             ours.append((seconds, memory))
     backend.close()

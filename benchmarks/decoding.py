@@ -2,6 +2,7 @@
 
 import time
 from datetime import date
+from functools import partial
 from typing import Any
 
 from assistant.backends.base import SamplingOptions
@@ -30,7 +31,7 @@ def main() -> None:
     )
     for depth in (128, 1024):
         question = question_of(engine, depth)
-        measured = ratio(lambda q=question: ours(engine, q), lambda q=question: theirs(peer, q))
+        measured = ratio(partial(ours, engine, question), partial(theirs, peer, question))
         name = f"decode tokens/s, {NEW_TOKENS} tokens at depth {depth:,}, against Llama"
         show(name, measured, 1.0, at_most=False)
     engine.close()
@@ -40,7 +41,7 @@ def main() -> None:
 def question_of(engine: LocalEngine, depth: int) -> str:
     """A question whose whole prompt has about `depth` tokens."""
     text = "Tell me a very long story about a programmer and a compiler. "
-    while engine.measure(_prompt(text)).tokens < depth:
+    while engine.measure(prompt_of(text)).tokens < depth:
         text += "Describe another day of theirs in every detail. "
     return text
 
@@ -48,7 +49,7 @@ def question_of(engine: LocalEngine, depth: int) -> str:
 def ours(engine: LocalEngine, question: str) -> float:
     """Tokens per second between the first and the last chunk."""
     request = GenerationRequest(
-        _prompt(question), SamplingOptions(), NEW_TOKENS, seed=SEED, ends_repetition=False
+        prompt_of(question), SamplingOptions(), NEW_TOKENS, seed=SEED, ends_repetition=False
     )
     times = []
     for event in engine.stream(request):
@@ -73,14 +74,14 @@ def theirs(peer: Any, question: str) -> float:
         min_p=options.min_p,
         repeat_penalty=options.repeat_penalty,
     )
-    times = []
+    times: list[float] = []
     for chunk in stream:
         if chunk["choices"][0]["delta"].get("content"):
             if not times:
                 before = peer.n_tokens
             times.append(time.perf_counter())
-    return (peer.n_tokens - before) / (times[-1] - times[0])
+    return float((peer.n_tokens - before) / (times[-1] - times[0]))
 
 
-def _prompt(question: str) -> ChatPrompt:
+def prompt_of(question: str) -> ChatPrompt:
     return ChatPrompt((message(Role.USER, question),), date(2026, 1, 1))

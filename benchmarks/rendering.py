@@ -6,14 +6,20 @@ Time is simulated: the renderer's clock is told when each token comes, its CPU t
 import contextlib
 import os
 import pty
+import subprocess
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import TextIO
 
-from assistant.code_blocks import CodeBlockReader
-from assistant.events import TextChunk
+from assistant.engine.base import GenerationRequest
+from assistant.engine.local import LocalEngine
+from assistant.events import Event, Finished, TextChunk, Usage
+from assistant.rendering.plain import PlainRenderer
 from assistant.rendering.pretty import PrettyRenderer
-from assistant.visible_text import visible
+from benchmarks.decoding import prompt_of
+from benchmarks.measure import detail, ratio, show, starter_engine
 
 TOKENS = 2_000
 TOKENS_PER_SECOND = 150
@@ -41,29 +47,66 @@ def part{n}(items, low):
 
 
 def main() -> None:
-    print(f"{'question':58} | {'measured':>10} | bar")
     mixed = _tokens(_answer(FENCE_LINES), TOKENS)
     prose = _tokens((PARAGRAPH * 4 + "\n\n" + ITEM * 8 + "\n" + TABLE) * 20, TOKENS)
     seconds = TOKENS / TOKENS_PER_SECOND
     _first_use()
     for name, tokens in (
-        (f"{TOKENS} tokens with a {FENCE_LINES}-line fence, share of a core", mixed),
-        (f"{TOKENS} tokens of paragraphs, lists, tables, share of a core", prose),
+        (f"{TOKENS:,} tokens with a {FENCE_LINES}-line fence, of a core", mixed),
+        (f"{TOKENS:,} tokens of paragraphs, lists, tables, of a core", prose),
     ):
-        share = min(_cpu_seconds(tokens) for _ in range(3)) / seconds
-        print(f"{name:58} | {share:>10.1%} | ≤ 5 %")
+        percent = 100 * min(_cpu_seconds(tokens) for _ in range(3)) / seconds
+        show(name, percent, 5, at_most=True, unit="%")
     line = _cpu_seconds(_tokens("```python\n" + _code(4_000), 20_000)) / 4_000
     first = _cpu_seconds(_tokens("```python\n" + _code(400), 2_000)) / 400
-    print(
-        f"{'CPU per line of code, 4,000-line fence to 400-line one':58} | {line / first:>9.2f}x |"
+    detail(f"CPU per line of code, 4,000-line fence against 400-line: {line / first:.2f} ×")
+    engine = starter_engine()
+    measured = ratio(lambda: _decode_while(engine, _pretty), lambda: _decode_while(engine, _quiet))
+    show("decode while rendering, against -q > /dev/null", measured, 0.93, at_most=False)
+    engine.close()
+
+
+def _decode_while(engine: LocalEngine, show_in: Callable[[Iterable[Event]], None]) -> float:
+    """Decode tokens per second of an answer with much code, while it is shown."""
+    request = GenerationRequest(
+        prompt_of("Write a long Python module with many documented functions."),
+        max_new_tokens=256,
+        seed=7,
+        ends_repetition=False,
     )
-    megabyte = "a line of text\n" * 70_000
-    started = time.process_time()
-    visible(megabyte)
-    print(f"{'visible(), 1 MB':58} | {time.process_time() - started:>8.4f} s |")
-    started = time.process_time()
-    CodeBlockReader().feed(megabyte)
-    print(f"{'code_blocks, 1 MB':58} | {time.process_time() - started:>8.4f} s |")
+    usages: list[Usage] = []
+
+    def events() -> Iterator[Event]:
+        for event in engine.stream(request):
+            if isinstance(event, Finished):
+                usages.append(event.usage)
+            yield event
+
+    show_in(events())
+    return usages[0].decode_tokens_per_second
+
+
+def _pretty(events: Iterable[Event]) -> None:
+    """On a terminal that another process reads."""
+    terminal, ours = pty.openpty()
+    with (
+        subprocess.Popen(["cat"], stdin=terminal, stdout=subprocess.DEVNULL) as reader,
+        os.fdopen(ours, "w", encoding="utf-8") as out,
+    ):
+        os.close(terminal)
+        renderer = PrettyRenderer(out, size=lambda: SCREEN)
+        for event in events:
+            renderer.show(event)
+        renderer.close()
+        reader.terminate()
+
+
+def _quiet(events: Iterable[Event]) -> None:
+    with Path(os.devnull).open("wb") as out:
+        renderer = PlainRenderer(out)
+        for event in events:
+            renderer.show(event)
+        renderer.close()
 
 
 def _code(lines: int) -> str:
@@ -114,7 +157,3 @@ def _drain(terminal: int) -> None:
     with contextlib.suppress(OSError):  # the other end is closed
         while os.read(terminal, 65_536):
             pass
-
-
-if __name__ == "__main__":
-    main()

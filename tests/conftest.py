@@ -1,9 +1,14 @@
 """Fixtures that every test may use: a private home, the shared data, the starter model."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from assistant.backends.base import ModelSpec
+from assistant.engine.local import LocalEngine
+from assistant.model_store.local_models import find_model
 
 ROOT = Path(__file__).parent.parent
 SCALE = float(os.environ.get("LLMCHAT_TEST_SCALE", "0.1"))
@@ -27,3 +32,19 @@ def shared_data() -> Path:
     if os.environ.get("LLMCHAT_REQUIRE_TEST_DATA"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def starter_spec() -> ModelSpec:
+    """The starter model on one core: two collapse when something else runs beside the tests."""
+    return ModelSpec(find_model("starter"), threads=1)
+
+
+@pytest.fixture(scope="session")
+def starter_engine(starter_spec: ModelSpec) -> Iterator[LocalEngine]:
+    """Loaded once; what earlier tests asked may still be cached."""
+    engine = LocalEngine(starter_spec)
+    for _ in engine.load():
+        pass
+    yield engine
+    engine.close()

@@ -3,18 +3,17 @@
 import ctypes
 import importlib
 import importlib.util
-import os
 import sys
-import threading
 import types
 from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from assistant.errors import ModelError
 
+MAX_LOG_BYTES = 4 * 2**20
 SEM_VALUE_MAX = 2**31 - 1  # POSIX semaphores on Linux, glibc and musl
-ERROR_LEVEL = 3  # enum ggml_log_level: 1 info, 2 warning, 3 error, 4 debug, 5 continued
+DEBUG, ERROR, CONTINUED = 1, 4, 5  # enum ggml_log_level; 2 and 3 are info and warning
 
 
 def _import_bindings() -> Any:
@@ -63,10 +62,9 @@ class NativeLog:
 
     def __init__(self) -> None:
         self._lines: deque[tuple[int, str]] = deque(maxlen=200)
-        self._path: Path | None = None
+        self._file: TextIO | None = None
         self._level = 0
         self._callback: Any = None  # ctypes frees a callback that nobody refers to
-        self._lock = threading.Lock()
 
     def attach(self, lib: Any) -> None:
         if self._callback is None:
@@ -74,28 +72,34 @@ class NativeLog:
         lib.llama_log_set(self._callback, ctypes.c_void_p(0))
 
     def write_to(self, path: Path) -> None:
-        """Append from now on to this file."""
-        self._path = path
+        """Append from now on to this file; it starts afresh when it has grown large."""
+        if self._file is not None:
+            self._file.close()
+        try:
+            is_large = path.exists() and path.stat().st_size > MAX_LOG_BYTES
+            self._file = path.open("w" if is_large else "a", encoding="utf-8")
+        except OSError:
+            self._file = None  # a full disk must not keep a model from loading
 
     def last_errors(self) -> list[str]:
-        return [line for level, line in self._lines if level == ERROR_LEVEL]
+        return [line for level, line in self._lines if level == ERROR]
 
     def clear(self) -> None:
         self._lines.clear()
 
     def _take(self, level: int, text: bytes, _data: Any) -> None:
+        self._level = self._level if level == CONTINUED else level
+        if self._level == DEBUG:  # thousands of lines while a model loads
+            return
         line = text.decode("utf-8", "replace").rstrip("\n")
-        self._level = self._level if level == 5 else level
         self._lines.append((self._level, line))
-        if self._path is not None and line.strip("."):
-            self._append(line)
-
-    def _append(self, line: str) -> None:
-        try:
-            with self._lock, open(os.fspath(self._path or ""), "a", encoding="utf-8") as file:  # noqa: PTH123 - Path.open costs more than the write
-                file.write(line + "\n")
-        except OSError:
-            self._path = None  # a full disk must not end an answer
+        if self._file is not None and line.strip("."):
+            try:
+                self._file.write(line + "\n")
+                if self._level == ERROR:
+                    self._file.flush()
+            except (OSError, ValueError):
+                self._file = None
 
 
 native_log = NativeLog()

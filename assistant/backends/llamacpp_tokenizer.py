@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from assistant.backends.control_tokens import is_marker
-from assistant.errors import PromptTooLong
+from assistant.errors import PromptTooLong, UsageError
 
 MAX_TEXT_BYTES = 8 * 2**20  # llama.cpp counts text in 32 bits; far below is safe
 
@@ -94,6 +94,9 @@ class LlamaCppTokenizer:
         return bool(attribute & STRIPS_LEFT), bool(attribute & STRIPS_RIGHT)
 
     def _read_piece(self, token_id: int) -> bytes:
+        if not 0 <= token_id < self.vocabulary_size:  # llama.cpp would end the process
+            last = self.vocabulary_size - 1
+            raise UsageError(f"there is no token {token_id}; the last is {last:,}")
         size = 64
         while True:
             buffer = ctypes.create_string_buffer(size)

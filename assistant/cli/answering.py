@@ -1,23 +1,23 @@
 """One question from the command line: load, ask, show, and say how it went."""
 
 import os
-import signal
 import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import FrameType
 from typing import TextIO
 
 from assistant.attachments.files import read_attachment
 from assistant.attachments.stdin import read_stdin
+from assistant.cli.exit_codes import INTERRUPTED, OK
+from assistant.cli.interrupts import Interrupts
 from assistant.cli.options import Options
-from assistant.cli.report import INTERRUPTED, OK, Report, leave_at_once
+from assistant.cli.report import Report
 from assistant.code_blocks import extract_code
 from assistant.config import Color, Settings
 from assistant.conversation.session import Question, Turn
 from assistant.engine.base import Engine
-from assistant.errors import EngineFailed
+from assistant.errors import EngineFailed, UsageError
 from assistant.events import Finished, ModelLoading, Reason, TextChunk
 from assistant.messages import Attachment
 from assistant.prompts import Gives, PromptFile, Takes, find_prompt
@@ -42,17 +42,28 @@ class Asked:
     files: Sequence[str] = ()
 
 
+# What a command cannot do without → what to type.
+MISSING = {
+    "ask": ("there is no question", 'llmchat "how do I …?"'),
+    "explain": ("explain needs a file", "llmchat explain FILE"),
+    "generate": ("generate needs a description", 'llmchat generate "a function that …"'),
+    "complete": ("complete needs code on standard input", "llmchat complete < FILE"),
+}
+
+
 def answer(asked: Asked, options: Options) -> int:
     """Answer on standard output; returns the exit code. Raises `AssistantError`."""
-    settings = options.settings()
+    settings, reasoning = options.settings(), options.reasoning_mode()
     color = {stream: has_color(settings.color, stream) for stream in (sys.stdout, sys.stderr)}
     report = Report(sys.stderr, is_quiet=bool(options.quiet), has_color=color[sys.stderr])
-    prompt = find_prompt(asked.prompt)
+    if not (asked.text.strip() or asked.files or _is_piped()):
+        raise UsageError(*MISSING[asked.prompt])
     spec = choose_model(settings)
     with Interrupts() as interrupts:
         engine = open_engine(spec)
         try:
-            loading = engine.load()  # goes on in its own thread while files are read
+            loading = engine.load()  # goes on in its own thread while prompt and files are read
+            prompt = find_prompt(asked.prompt)
             question = _question(asked, prompt, settings, report)
             _wait_for(loading, report)
             session = open_session(engine, settings)
@@ -64,7 +75,7 @@ def answer(asked: Asked, options: Options) -> int:
             turn = session.ask(question)
             interrupts.on_first(turn.stream.cancel)
             wants_code = options.extract if options.extract is not None else _gives_code(prompt)
-            renderer = _renderer(options.reasoning, color[sys.stdout])
+            renderer = _renderer(reasoning, color[sys.stdout] and not wants_code)
             finished = _show(turn, renderer, report, wants_code=wants_code)
             return _conclude(finished, turn, engine, report)
         finally:
@@ -79,7 +90,12 @@ def has_color(color: Color, stream: TextIO) -> bool:
         return False
     if os.environ.get("CLICOLOR_FORCE") or os.environ.get("FORCE_COLOR"):
         return True
-    return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    return stream.isatty() and moves_cursor()
+
+
+def moves_cursor() -> bool:
+    """Whether a terminal, if there is one, obeys more than line ends."""
+    return os.environ.get("TERM", "dumb") != "dumb"
 
 
 # ── before the answer ───────────────────────────────────────────────────────────────────────
@@ -90,14 +106,16 @@ def _question(asked: Asked, prompt: PromptFile, settings: Settings, report: Repo
     for attachment in attachments:
         if attachment.notice:
             report.warning(f"{attachment.name}: {attachment.notice}")
-    if asked.text or Takes.QUESTION not in prompt.needs or not attachments:
+    if not (asked.text.strip() or attachments):
+        raise UsageError(*MISSING[asked.prompt])
+    if asked.text.strip() or Takes.QUESTION not in prompt.needs:
         return Question(prompt, asked.text, attachments)
     # Nothing but standard input: it is the question.
-    return Question(prompt, attachments[-1].text, attachments[:-1])
+    return Question(prompt, attachments[-1].text.rstrip("\n"), attachments[:-1])
 
 
 def _attachments(asked: Asked, prompt: PromptFile, settings: Settings) -> tuple[Attachment, ...]:
-    stdin = sys.stdin.buffer if sys.stdin is not None else None
+    stdin = sys.stdin.buffer
     given = [read_attachment(name, stdin, settings.max_input) for name in asked.files]
     if Takes.STDIN in prompt.takes and not asked.files and _is_piped():
         piped = read_stdin(stdin, settings.max_input)
@@ -124,7 +142,8 @@ def _wait_for(loading: Iterator[ModelLoading], report: Report) -> None:
 
 
 def _progress_line(report: Report) -> ProgressLine:
-    return ProgressLine(report.err, is_terminal=report.err.isatty() and not report.is_quiet)
+    is_wanted = report.err.isatty() and moves_cursor() and not report.is_quiet
+    return ProgressLine(report.err, is_terminal=is_wanted)
 
 
 # ── the answer ──────────────────────────────────────────────────────────────────────────────
@@ -137,12 +156,16 @@ def _gives_code(prompt: PromptFile) -> bool:
 
 def _renderer(reasoning: ReasoningMode | None, has_color: bool) -> Renderer:
     is_terminal = sys.stdout.isatty()
-    if has_color:
-        from assistant.rendering.pretty import PrettyRenderer
+    mode = reasoning or (ReasoningMode.SHOW if is_terminal else ReasoningMode.HIDE)
+    if not has_color:
+        return PlainRenderer(sys.stdout.buffer, mode, is_terminal=is_terminal)
+    if is_terminal and moves_cursor():
+        from assistant.rendering.pretty import PrettyRenderer  # pipes do without it
 
-        return PrettyRenderer(sys.stdout, reasoning or ReasoningMode.SHOW)
-    default = ReasoningMode.SHOW if is_terminal else ReasoningMode.HIDE
-    return PlainRenderer(sys.stdout.buffer, reasoning or default, is_terminal=is_terminal)
+        return PrettyRenderer(sys.stdout, mode)
+    from assistant.rendering.final_lines import FinalLinesRenderer  # few want it
+
+    return FinalLinesRenderer(sys.stdout, mode)
 
 
 def _show(turn: Turn, renderer: Renderer, report: Report, *, wants_code: bool) -> Finished:
@@ -188,40 +211,16 @@ def _cut_by_length(turn: Turn) -> str:
     return f"cut after {tokens:,} tokens; more with -o max_tokens {tokens * 2}"
 
 
-def _last_line(finished: Finished, turn: Turn, engine: Engine) -> str:
+def _last_line(finished: Finished, turn: Turn, engine: Engine) -> list[str]:
+    """The most important first."""
     usage, info = finished.usage, engine.info
     used = usage.prompt_tokens + usage.new_tokens
     read = usage.prompt_tokens - usage.cached_tokens
-    return " · ".join(
-        [
-            f"{info.name} {info.quantisation}",
-            f"{used:,} of {turn.ledger.window:,} tokens",
-            f"{usage.cached_tokens:,} cached, {read:,} read, {usage.new_tokens:,} written",
-            f"{usage.decode_tokens_per_second:.0f} tokens/s",
-            f"seed {finished.answers[0].seed}",
-        ]
-    )
-
-
-class Interrupts:
-    """Ctrl-C once ends the answer and keeps what came; twice leaves at once."""
-
-    def __init__(self) -> None:
-        self._cancel: Callable[[], None] | None = None
-        self._previous: object = None
-
-    def __enter__(self) -> "Interrupts":
-        self._previous = signal.signal(signal.SIGINT, self._take)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self._previous)  # type: ignore[arg-type]  # what it was
-
-    def on_first(self, cancel: Callable[[], None]) -> None:
-        self._cancel = cancel
-
-    def _take(self, _signal: int, _frame: FrameType | None) -> None:
-        cancel, self._cancel = self._cancel, None
-        if cancel is None:
-            leave_at_once()
-        cancel()
+    speed = usage.decode_tokens_per_second
+    return [
+        f"{info.name} {info.quantisation}",
+        f"{used:,} of {turn.ledger.window:,} tokens",
+        f"seed {finished.answers[0].seed}",
+        *([f"{speed:.0f} tokens/s"] if speed else []),
+        f"{usage.cached_tokens:,} cached, {read:,} read, {usage.new_tokens:,} written",
+    ]

@@ -1,40 +1,71 @@
 """The commands: each turns its words into one call."""
 
+import os
+from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Annotated
 
 import typer
 
 from assistant.cli.options import Options, shared_options
+from assistant.errors import InputError, UsageError
 
-Words = Annotated[list[str] | None, typer.Argument(metavar="QUESTION…", show_default=False)]
-Description = Annotated[list[str], typer.Argument(metavar="DESCRIPTION…", show_default=False)]
-Files = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="FILE…", show_default=False, help="Files, or - for standard input."),
-]
+IS_MEANT = "llmchat.is_meant"  # in a context's meta: the command was typed, or a -- before it
+SPELT_ALIKE = 0.75  # difflib's ratio; explian and explain have 0.86
+
+# Hidden: the usage line names them already, and Typer would add Python's type.
+Words = Annotated[list[str] | None, typer.Argument(metavar="QUESTION", hidden=True)]
+Description = Annotated[list[str] | None, typer.Argument(metavar="DESCRIPTION", hidden=True)]
+Files = Annotated[list[str] | None, typer.Argument(metavar="FILE", hidden=True)]
 
 
 @shared_options
-def ask(_ctx: typer.Context, words: Words = None, *, options: Options) -> None:
-    """Answer a question; standard input comes before it."""
-    _answer("ask", options, text=" ".join(words or []))
+def ask(ctx: typer.Context, words: Words = None, *, options: Options) -> None:
+    """Answer a question. Standard input comes before it, or is the question.
+
+    \b
+    llmchat "how do I reverse a list in place?"
+    cat traceback.txt | llmchat "what went wrong?"
+    """
+    words = words or []
+    if words and ctx.parent is not None and not ctx.meta[IS_MEANT]:
+        _refuse_mistyped(words, ctx.parent.command.list_commands(ctx.parent))  # type: ignore[attr-defined]  # a group
+    _answer("ask", options, text="" if words == ["-"] else _text(words))
 
 
 @shared_options
 def explain(_ctx: typer.Context, files: Files = None, *, options: Options) -> None:
-    """Explain code in plain words."""
-    _answer("explain", options, files=files or [])
+    """Explain code in plain words. A file named - is standard input.
+
+    \b
+    llmchat explain src/app.py
+    git diff | llmchat explain
+    """
+    files = files or []
+    if len(files) > 1 and not any(_is_there(name) for name in files):
+        question = _text(["explain", *files]).replace('"', "'")
+        raise InputError(f"there is no file {files[0]}", f'a question: llmchat "{question}"')
+    _answer("explain", options, files=files)
 
 
 @shared_options
-def generate(_ctx: typer.Context, description: Description, *, options: Options) -> None:
-    """Write code from a description. A pipe gets only the code."""
-    _answer("generate", options, text=" ".join(description))
+def generate(_ctx: typer.Context, description: Description = None, *, options: Options) -> None:
+    """Write code from a description. A pipe gets only the code.
+
+    \b
+    llmchat generate "a function that merges two sorted lists"
+    llmchat generate "binary search in Go" > search.go
+    """
+    _answer("generate", options, text=_text(description or []))
 
 
 @shared_options
 def complete(_ctx: typer.Context, *, options: Options) -> None:
-    """Continue the code on standard input. A pipe gets only the code."""
+    """Continue the code on standard input. A pipe gets only the code.
+
+    \b
+    llmchat complete < unfinished.py
+    """
     _answer("complete", options)
 
 
@@ -43,7 +74,25 @@ def answer_standard_input(options: Options) -> None:
     _answer("ask", options)
 
 
-def _answer(prompt: str, options: Options, text: str = "", files: list[str] | None = None) -> None:
+def _answer(prompt: str, options: Options, text: str = "", files: Sequence[str] = ()) -> None:
     from assistant.cli.answering import Asked, answer  # engines and prompts: nothing for --help
 
-    raise typer.Exit(answer(Asked(prompt, text, files or []), options))
+    raise typer.Exit(answer(Asked(prompt, text, files), options))
+
+
+def _text(words: Sequence[str]) -> str:
+    """Words as text: bytes that the locale could not decode are UTF-8 after all, or replaced."""
+    return " ".join(words).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _refuse_mistyped(words: Sequence[str], commands: Sequence[str]) -> None:
+    """`explian app.py` is a mistake and not a question."""
+    close = get_close_matches(words[0], commands, 1, SPELT_ALIKE)
+    if close and all(_is_there(name) for name in words[1:]):
+        raise UsageError(
+            f"there is no command {words[0]}", f"did you mean {close[0]}? a question goes after --"
+        )
+
+
+def _is_there(name: str) -> bool:
+    return name == "-" or os.path.exists(os.path.expanduser(name))  # noqa: PTH110, PTH111 # a Path raises when the name is too long or there is no such user

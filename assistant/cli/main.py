@@ -1,96 +1,37 @@
-"""The command `llmchat`: registers the commands, and turns every ending into an exit code."""
+"""The console script: puts the standard streams in order, and every way out is an exit code."""
 
+import io
+import os
 import sys
-from typing import Annotated, Any
 
-import typer
-from typer.core import TyperGroup
-from typer.exceptions import TyperException
-
-from assistant import __version__
-from assistant.cli import commands
-from assistant.cli.options import join_pairs, shared_options
-from assistant.cli.report import INTERRUPTED, Report, leave_pipe
-from assistant.errors import AssistantError, UsageError
-
-QUESTION = "ask"
-
-
-class QuestionGroup(TyperGroup):
-    """A first word that is not a command is a question."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if self.get_command(ctx, args[0]) is None:
-            return QUESTION, self.get_command(ctx, QUESTION), args
-        return super().resolve_command(ctx, args)
-
-
-app = typer.Typer(
-    cls=QuestionGroup,
-    add_completion=False,
-    rich_markup_mode=None,  # Rich's help takes longer to import than all of --help
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("explain")(commands.explain)
-app.command("generate")(commands.generate)
-app.command("complete")(commands.complete)
-app.command(QUESTION, hidden=True)(commands.ask)
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"llmchat {__version__}")
-        raise typer.Exit
-
-
-@app.callback(invoke_without_command=True)
-@shared_options
-def llmchat(
-    ctx: typer.Context,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
-    ] = False,
-    *,
-    options: Any,
-) -> None:
-    """A coding assistant that runs on your own machine.
-
-    llmchat "how do I reverse a list in place?"   ask anything
-
-    cat traceback.txt | llmchat "what went wrong?"   standard input comes first
-    """
-    if ctx.invoked_subcommand is not None:
-        return
-    if sys.stdin is None or sys.stdin.isatty():
-        typer.echo(ctx.get_help())
-        raise typer.Exit
-    commands.answer_standard_input(options)
+from assistant.cli.interrupts import leave_at_once
 
 
 def main() -> None:
-    """The console script."""
-    sys.exit(run(sys.argv[1:]))
-
-
-def run(arguments: list[str]) -> int:
-    """The exit code of one command line."""
-    report, is_debug = Report(sys.stderr), "--debug" in arguments
     try:
-        return app(args=join_pairs(arguments), prog_name="llmchat", standalone_mode=False) or 0
-    except AssistantError as err:
-        return report.error(err, is_debug=is_debug)
-    except TyperException as err:
-        return report.error(
-            UsageError(err.format_message().rstrip("."), "llmchat --help"), is_debug=is_debug
-        )
-    except BrokenPipeError:
-        return leave_pipe()
+        open_closed_streams()
+        # Typer takes 50 ms; Ctrl-C in that time must not show a traceback.
+        from assistant.cli.app import run
+
+        code = run(sys.argv[1:])
     except KeyboardInterrupt:
-        return INTERRUPTED
-    except OSError as err:
-        return report.error(
-            AssistantError(f"cannot write the answer: {err.strerror}"), is_debug=is_debug
-        )
-    except Exception as err:
-        return report.unexpected(err, is_debug=is_debug)
+        leave_at_once(is_answering=False)
+    sys.exit(code)
+
+
+def open_closed_streams() -> None:
+    """Whoever closed a standard stream (`2>&-`) gets /dev/null in its place.
+
+    Otherwise the next file to be opened takes its number, and is written into. Standard output
+    alone stays None for Python: nobody could read the answer, and `run` says so.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: PTH123, SIM115 # lives as long as we do
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        encoding = None if sys.stdout.isatty() else "utf-8"
+        sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")

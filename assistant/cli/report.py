@@ -1,35 +1,16 @@
-"""The only file that writes to standard error and knows exit codes."""
+"""What is said on standard error: what failed, what was cut, and how an answer went."""
 
 import os
 import sys
 import traceback
-from typing import NoReturn, TextIO
+from collections.abc import Sequence
+from typing import TextIO
 
-from assistant.errors import (
-    AssistantError,
-    EngineFailed,
-    InputError,
-    ModelError,
-    NotEnoughMemory,
-    PromptTooLong,
-    UsageError,
-)
+from assistant.cli.exit_codes import BROKEN_PIPE, GENERAL, exit_code
+from assistant.errors import AssistantError
 from assistant.visible_text import visible
 
-OK = 0
-GENERAL = 1
-USAGE = 2
-INTERRUPTED = 130  # 128 + SIGINT
-BROKEN_PIPE = 141  # 128 + SIGPIPE
-
-EXIT_CODES: dict[type[AssistantError], int] = {
-    UsageError: USAGE,
-    InputError: GENERAL,
-    ModelError: 3,
-    PromptTooLong: 4,
-    NotEnoughMemory: 5,
-    EngineFailed: 8,
-}
+SEPARATOR = " · "
 
 
 class Report:
@@ -43,15 +24,14 @@ class Report:
     def error(self, error: AssistantError, *, is_debug: bool = False) -> int:
         """Says what failed and what to type next; returns the exit code."""
         if is_debug:
-            traceback.print_exception(error, file=self.err)
+            self._write_traceback(error)
         hint = f" ({_line(error.hint)})" if error.hint else ""
         self._write(f"error: {_line(error.message)}{hint}")
-        codes = (code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
-        return next(codes, GENERAL)
+        return exit_code(error)
 
-    def unexpected(self, error: BaseException, *, is_debug: bool = False) -> int:
+    def unexpected(self, error: Exception, *, is_debug: bool = False) -> int:
         if is_debug:
-            traceback.print_exception(error, file=self.err)
+            self._write_traceback(error)
         hint = "" if is_debug else " (--debug shows where)"
         self._write(f"error: {type(error).__name__}: {_line(str(error))}{hint}")
         return GENERAL
@@ -60,14 +40,25 @@ class Report:
         """Said even when quiet: something was cut, or is not what it seems."""
         self._write(_line(text))
 
-    def note(self, text: str) -> None:
-        if not self.is_quiet and self.err.isatty():
-            line = _line(text)
-            self._write(f"\x1b[2m{line}\x1b[22m" if self._has_color else line)
+    def note(self, parts: Sequence[str]) -> None:
+        """One line for a person, the most important part first; what has no room is left out."""
+        if self.is_quiet or not self.err.isatty():
+            return
+        columns = os.get_terminal_size(self.err.fileno()).columns or 80
+        line = _line(parts[0])
+        for part in parts[1:]:
+            longer = line + SEPARATOR + _line(part)
+            if len(longer) > columns:
+                break
+            line = longer
+        self._write(f"\x1b[2m{line}\x1b[22m" if self._has_color else line)
 
-    def _write(self, line: str) -> None:
+    def _write_traceback(self, error: Exception) -> None:
+        self._write(visible("".join(traceback.format_exception(error)).rstrip()))
+
+    def _write(self, text: str) -> None:
         try:
-            self.err.write(line + "\n")
+            self.err.write(text + "\n")
             self.err.flush()
         except (OSError, ValueError):
             pass  # a closed standard error must not hide the answer
@@ -77,15 +68,8 @@ def _line(text: str) -> str:
     return visible(" ".join(text.split()))
 
 
-def leave_pipe() -> int:
-    """The reader of our output is gone: say nothing, and keep the interpreter quiet at exit."""
+def give_up_stdout() -> int:
+    """Nobody takes our output any more: keep the interpreter from trying again at its exit."""
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, sys.stdout.fileno())
     return BROKEN_PIPE
-
-
-def leave_at_once() -> NoReturn:
-    """The second Ctrl-C: waits for nothing, but leaves the terminal in order."""
-    if sys.stdout.isatty():
-        os.write(sys.stdout.fileno(), b"\x1b[?2026l\x1b[?7h\x1b[?25h\x1b[m\r\n")
-    os._exit(INTERRUPTED)

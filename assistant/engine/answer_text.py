@@ -178,7 +178,7 @@ class _ReasoningSplitter:
 
 
 class _StopMatcher:
-    """Cuts the text before the first stop string; holds back what may become one."""
+    """Cuts the text before the stop string that ends first; holds back what may become one."""
 
     def __init__(self, stop: Sequence[str]) -> None:
         self._stop = [text for text in stop if text]
@@ -189,10 +189,10 @@ class _StopMatcher:
         if self.found:
             return ""
         text = self._held + text
-        places = [place for place in (text.find(stop) for stop in self._stop) if place >= 0]
-        if places:
+        found = [(text.find(stop), stop) for stop in self._stop if stop in text]
+        if found:  # the one that is complete first, whatever the split into tokens
             self.found, self._held = True, ""
-            return text[: min(places)]
+            return text[: min(found, key=lambda at: (at[0] + len(at[1]), at[0]))[0]]
         keep = max((_overlap(text, stop) for stop in self._stop), default=0)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep]

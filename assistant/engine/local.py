@@ -4,6 +4,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from queue import Empty
 
 from assistant.backends.base import Backend, BackendInfo, ModelSpec
@@ -13,7 +14,7 @@ from assistant.engine.base import GenerationRequest, Measure
 from assistant.engine.prefix_cache import PrefixCache
 from assistant.engine.run import Run
 from assistant.engine.scheduler import SHARED_CALL_SECONDS, Scheduler
-from assistant.engine.scoring import score_continuations
+from assistant.engine.scoring import Scoring
 from assistant.errors import AssistantError, EngineFailed, ModelError, PromptTooLong, UsageError
 from assistant.events import Event, Finished, ModelLoading, PromptProgress, Reason
 from assistant.messages import ChatPrompt, Prompt, Rendered
@@ -38,17 +39,26 @@ class LocalEngine:
         self._loading = ModelLoading("opening the model")
         self._failure: AssistantError | None = None
         self._wake = threading.Condition()
-        self._inbox: list[Callable[[], None]] = []  # work for the engine's thread
+        self._inbox: list[Run | Scoring] = []  # for the engine's thread
+        self._users = 0  # threads that are inside the backend's tokenizer and the like
         self._is_closing = False
 
     # ── loading and closing ─────────────────────────────────────────────────────────────────
 
     def load(self) -> Iterator[ModelLoading]:
-        """Load the model; ends when it is ready. Closing the iterator gives up loading."""
+        """Start to load at once; the iterator ends when the model is ready.
+
+        An iterator that is closed before its end gives up loading.
+        """
         with self._wake:
+            if self._is_closing:
+                raise _closed()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._live, name="engine", daemon=True)
                 self._thread.start()
+        return self._loading_steps()
+
+    def _loading_steps(self) -> Iterator[ModelLoading]:
         told = None
         try:
             while not self._loaded.wait(POLL_SECONDS if told else 0.05):
@@ -58,13 +68,14 @@ class LocalEngine:
         finally:
             if not self._loaded.is_set():
                 self.close()
-        if self._failure is not None:
-            raise self._failure
+        with self._wake:
+            self._ready()
 
     def close(self) -> None:
+        """Free everything; what runs ends as failed. From any thread, as often as one likes."""
         with self._wake:
             self._is_closing = True
-            self._wake.notify()
+            self._wake.notify_all()
         if self._thread is not None and self._thread is not threading.current_thread():
             if self._backend is not None:
                 self._backend.interrupt()
@@ -77,7 +88,10 @@ class LocalEngine:
         return self._ready().info
 
     def render(self, prompt: Prompt) -> Rendered:
-        backend = self._ready()
+        with self._using() as backend:
+            return self._render(prompt, backend)
+
+    def _render(self, prompt: Prompt, backend: Backend) -> Rendered:
         if not isinstance(prompt, ChatPrompt):
             return render_raw(prompt, backend.tokenizer)
         if self._template is None:
@@ -94,46 +108,35 @@ class LocalEngine:
         return Measure(tokens, rendered.parts, cached, self._scheduler.seconds_for(tokens - cached))
 
     def tokenize(self, text: str, *, has_control_tokens: bool = False) -> list[int]:
-        return self._ready().tokenizer.tokenize(text, has_control_tokens=has_control_tokens)
+        with self._using() as backend:
+            return backend.tokenizer.tokenize(text, has_control_tokens=has_control_tokens)
 
     def detokenize(self, token_ids: Sequence[int]) -> str:
-        piece = self._ready().tokenizer.piece
-        return b"".join(piece(token) for token in token_ids).decode("utf-8", "replace")
+        with self._using() as backend:
+            piece = backend.tokenizer.piece
+            return b"".join(piece(token) for token in token_ids).decode("utf-8", "replace")
 
     # ── generating ──────────────────────────────────────────────────────────────────────────
 
     def stream(self, request: GenerationRequest) -> "LocalAnswerStream":
-        backend = self._ready()
-        rendered = self.render(request.prompt)
-        _check(request, rendered, backend)
-        seed = secrets.randbits(32) if request.seed is None else request.seed % 2**32
-        run = Run(request, rendered, backend.tokenizer, seed)
-        if request.grammar:  # a bad one is refused here, not in the engine's thread
-            backend.new_sampler(request.sampling, seed, request.grammar).close()
-        self._call(lambda: self._scheduler.add(run))
+        with self._using() as backend:
+            rendered = self._render(request.prompt, backend)
+            _check(request, rendered, backend)
+            seed = secrets.randbits(32) if request.seed is None else request.seed % 2**32
+            run = Run(request, rendered, backend.tokenizer, seed)
+            if request.grammar:  # a bad one is refused here, not in the engine's thread
+                backend.new_sampler(request.sampling, seed, request.grammar).close()
+        self._hand_in(run)
         self._make_way(backend)
         return LocalAnswerStream(self, run)
 
     def score(self, prompt: Prompt, continuations: Sequence[str]) -> list[float]:
-        backend, rendered = self._ready(), self.render(prompt)
-        ids = [backend.tokenizer.tokenize(text) for text in continuations]
-        scores: list[float] = []
-        failure: list[AssistantError] = []
-        done = threading.Event()
-
-        def work() -> None:
-            try:
-                scores.extend(score_continuations(backend, self._cache, rendered.token_ids, ids))
-            except AssistantError as err:
-                failure.append(err)
-            finally:
-                done.set()
-
-        self._call(work)
-        done.wait()
-        if failure:
-            raise failure[0]
-        return scores
+        with self._using() as backend:
+            rendered = self._render(prompt, backend)
+            ids = [backend.tokenizer.tokenize(text) for text in continuations]
+        scoring = Scoring(rendered.token_ids, ids)
+        self._hand_in(scoring)
+        return scoring.result()
 
     def _make_way(self, backend: Backend) -> None:
         """A long call that was chosen when nobody waited is cut short; its work is lost."""
@@ -158,20 +161,24 @@ class LocalEngine:
             self._fail(EngineFailed(f"the engine failed: {type(err).__name__}: {err}"))
         finally:
             self._loaded.set()
-            if self._backend is not None:
-                self._backend.close()
+            self._close_backend()
 
     def _open(self) -> None:
         backend = self._open_backend(self._spec, self._on_loading)
-        self._scheduler_for(backend)
+        self._cache = PrefixCache(backend, HOST_MEMORY_FOR_STATES)
+        self._scheduler = Scheduler(backend, self._cache)
+        self._backend = backend
         source = backend.chat_template
         if source is not None:
             self._template = ChatTemplate(source, backend.tokenizer, backend.info.fingerprint)
-        self._backend = backend
 
-    def _scheduler_for(self, backend: Backend) -> None:
-        self._cache = PrefixCache(backend, HOST_MEMORY_FOR_STATES)
-        self._scheduler = Scheduler(backend, self._cache)
+    def _close_backend(self) -> None:
+        """Once nobody is inside it; nobody new comes in by now."""
+        with self._wake:
+            while self._users:
+                self._wake.wait()
+        if self._backend is not None:
+            self._backend.close()
 
     def _on_loading(self, share: float) -> bool:
         self._loading = ModelLoading("loading the model", share)
@@ -182,34 +189,52 @@ class LocalEngine:
         with self._wake:
             while not (self._inbox or self._is_closing) and self._scheduler.is_idle:
                 self._wake.wait()
-            inbox, self._inbox = self._inbox, []
-        for work in inbox:
-            work()
+            self._empty_inbox()
         if self._is_closing:
-            self._scheduler.fail_all("the engine was closed", "ask again")
+            self._scheduler.fail_all(_closed())
         return not self._is_closing
 
+    def _empty_inbox(self) -> None:
+        inbox, self._inbox = self._inbox, []
+        for work in inbox:
+            if isinstance(work, Scoring):
+                self._scheduler.add_scoring(work)
+            else:
+                self._scheduler.add(work)
+
     def _fail(self, error: AssistantError) -> None:
+        if self._is_closing and self._backend is None:
+            error = _closed()  # loading was given up, whatever the runtime says about it
         with self._wake:
             self._failure = error
-            inbox, self._inbox = self._inbox, []
         if self._backend is not None:
-            for work in inbox:
-                work()
-            self._scheduler.fail_all(error.message, error.hint)
+            self._empty_inbox()
+            self._scheduler.fail_all(error)
 
-    def _call(self, work: Callable[[], None]) -> None:
+    def _hand_in(self, work: Run | Scoring) -> None:
         with self._wake:
-            if self._failure is not None:
-                raise self._failure
-            if self._is_closing:
-                raise EngineFailed("the engine is closed", "ask again")
+            self._ready()
             self._inbox.append(work)
-            self._wake.notify()
+            self._wake.notify_all()
+
+    @contextmanager
+    def _using(self) -> Iterator[Backend]:
+        """The backend, for what any thread may do with it; it stays open meanwhile."""
+        with self._wake:
+            backend = self._ready()
+            self._users += 1
+        try:
+            yield backend
+        finally:
+            with self._wake:
+                self._users -= 1
+                self._wake.notify_all()
 
     def _ready(self) -> Backend:
         if self._failure is not None:
-            raise self._failure
+            raise self._failure.with_traceback(None)
+        if self._is_closing:
+            raise _closed()
         if self._backend is None or not self._loaded.is_set():
             raise ModelError("the model is not loaded", "call load() first")
         return self._backend
@@ -228,8 +253,9 @@ class LocalEngine:
         call = self._scheduler.in_flight
         if not run.is_prefilling or call is None or self._backend is None:
             return None
+        done = run.leader.done  # read first: when the call ends in between, too little is told
         extra = call.rows_by_run.get(run, 0) * self._backend.progress()
-        done = min(run.leader.done + int(extra), run.prompt_tokens)
+        done = min(done + int(extra), run.prompt_tokens)
         seconds = self._scheduler.seconds_for(run.prompt_tokens - done)
         return PromptProgress(done, run.prompt_tokens, run.cached_tokens, seconds)
 
@@ -240,9 +266,10 @@ class LocalAnswerStream:
     def __init__(self, engine: LocalEngine, run: Run) -> None:
         self._engine = engine
         self._run = run
+        self._is_over = False
 
     def __iter__(self) -> Iterator[Event]:
-        while True:
+        while not self._is_over:
             try:
                 event = self._run.events.get(timeout=self._patience())
             except Empty:
@@ -251,9 +278,8 @@ class LocalAnswerStream:
                 elif (progress := self._engine.progress_of(self._run)) is not None:
                     yield progress
                 continue
+            self._is_over = isinstance(event, Finished)
             yield event
-            if isinstance(event, Finished):
-                return
 
     def cancel(self) -> None:
         self._engine.end_run(self._run, Reason.STOPPED)
@@ -266,6 +292,10 @@ class LocalAnswerStream:
     def _is_overdue(self) -> bool:
         deadline = self._run.deadline
         return deadline is not None and time.monotonic() > deadline and self._run.end_with is None
+
+
+def _closed() -> EngineFailed:
+    return EngineFailed("the engine is closed", "ask again")
 
 
 def _check(request: GenerationRequest, rendered: Rendered, backend: Backend) -> None:

@@ -28,6 +28,7 @@ class PrefixCache:
         self._max_bytes = max_bytes
         self._busy: dict[int, list[int]] = {}  # slot → the tokens of its sequence, growing
         self._done: dict[int, int] = {}  # slot → how many of them are in the KV cache
+        self._found: dict[int, int] = {}  # slot → how many of them it held before
         self._idle: dict[int, tuple[int, ...]] = {}  # oldest first
         self._stored: list[_Stored] = []  # oldest first
 
@@ -53,7 +54,7 @@ class PrefixCache:
             self._put_away(idle)
         self._idle.pop(slot, None)
         self._busy[slot] = token_ids
-        self._done[slot] = length
+        self._done[slot] = self._found[slot] = length
         return slot, length
 
     def advance(self, slot: int, length: int) -> None:
@@ -61,11 +62,14 @@ class PrefixCache:
         self._done[slot] = length
 
     def give_back(self, slot: int, keep: Keep, prompt_tokens: int) -> None:
-        """The sequence has ended; keep what is worth keeping."""
+        """The sequence has ended; keep what is worth keeping, and what was kept before it."""
         held = tuple(self._busy.pop(slot)[: self._done.pop(slot)])
-        if keep is Keep.PREFIX and self._backend.info.abilities.trims:
+        found, trims = self._found.pop(slot), self._backend.info.abilities.trims
+        if keep is Keep.NOTHING:
+            held = held[:found] if trims else ()
+        elif keep is Keep.PREFIX and trims:
             held = held[:prompt_tokens]
-        if keep is Keep.NOTHING or len(held) < WORTH_KEEPING:
+        if len(held) < WORTH_KEEPING:
             held = ()
         self._backend.trim(slot, len(held))
         if held:
@@ -80,32 +84,29 @@ class PrefixCache:
 
     def _best_slot(self, ids: list[int]) -> tuple[int, int]:
         """The slot to use, prepared: trimmed, restored or copied to the longest known prefix."""
-        free = [s for s in range(self._backend.slots) if s not in self._busy]
-        empty = next((slot for slot in free if slot not in self._idle), None)
         idle = max(self._idle, key=lambda s: self._usable(ids, self._idle[s]), default=None)
         length = self._usable(ids, self._idle[idle]) if idle is not None else 0
-        stored = max(self._stored, key=lambda s: self._usable(ids, s.token_ids), default=None)
         running = self._longest_running(ids)
-        others = max(
-            self._usable(ids, stored.token_ids) if stored else 0, running[1] if running else 0
-        )
-        if idle is not None and length and length >= others:
+        away = max((self._usable(ids, stored.token_ids) for stored in self._stored), default=0)
+        if idle is not None and length and length >= max(away, running[1] if running else 0):
             if len(self._idle[idle]) - length >= WORTH_KEEPING:
                 self._store(idle)  # another branch of the same conversation stays reachable
             self._backend.trim(idle, length)
             return idle, length
-        if empty is None:
-            empty = next(iter(self._idle))
-            self._put_away(empty)
-        if running and running[1] == others and others:
+        while self.put_away_idle():  # before a state comes back: it needs the room
+            pass
+        empty = next(s for s in range(self._backend.slots) if s not in self._busy)
+        stored = max(self._stored, key=lambda s: self._usable(ids, s.token_ids), default=None)
+        away = self._usable(ids, stored.token_ids) if stored else 0
+        if running and running[1] and running[1] >= away:
             self._backend.copy(running[0], empty)
-            self._backend.trim(empty, others)
-            return empty, others
-        if stored and others and self._backend.import_state(empty, stored.state):
-            self._backend.trim(empty, others)
+            self._backend.trim(empty, running[1])
+            return empty, running[1]
+        if stored and away and self._backend.import_state(empty, stored.state):
+            self._backend.trim(empty, away)
             self._stored.remove(stored)
             self._stored.append(stored)
-            return empty, others
+            return empty, away
         self._backend.trim(empty, 0)
         return empty, 0
 
@@ -136,13 +137,14 @@ class PrefixCache:
     def _store(self, slot: int) -> None:
         """Copy an idle slot to host memory; shorter states that it contains are dropped."""
         ids = self._idle[slot]
-        if any(common_prefix(ids, stored.token_ids) == len(ids) for stored in self._stored):
-            return
+        trims = self._backend.info.abilities.trims
+        for stored in self._stored:
+            if ids == stored.token_ids or (trims and ids == stored.token_ids[: len(ids)]):
+                return
         self._stored = [
             stored
             for stored in self._stored
-            if common_prefix(ids, stored.token_ids) < len(stored.token_ids)
-            or not self._backend.info.abilities.trims
+            if not trims or stored.token_ids != ids[: len(stored.token_ids)]
         ]
         self._stored.append(_Stored(ids, self._backend.export_state(slot)))
         while sum(len(stored.state) for stored in self._stored) > self._max_bytes:

@@ -69,9 +69,13 @@ class Sequence:
             self.end(Reason.REPEATING)
 
     def end(self, reason: Reason, error: tuple[str, str] = ("", "")) -> None:
+        """The first reason counts. The slot stays taken until the scheduler gives it back."""
         if self.reason is None:
             self._tell(self.text.finish())
             self.reason, self.error = reason, error
+        if self.sampler is not None:
+            self.sampler.close()
+            self.sampler = None
 
     def answer(self) -> Answer:
         return Answer(

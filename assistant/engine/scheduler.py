@@ -13,6 +13,8 @@ from assistant.backends.base import Backend, DecodeResult, Row
 from assistant.engine.base import Priority
 from assistant.engine.prefix_cache import PrefixCache
 from assistant.engine.run import Run, Sequence
+from assistant.engine.scoring import Scoring
+from assistant.errors import AssistantError, NotEnoughMemory
 from assistant.events import Queued, Reason, TokenLogprob, WrittenToken
 
 SHARED_CALL_SECONDS = 0.2  # of work in a call that others wait for
@@ -42,13 +44,15 @@ class Scheduler:
         self._cache = cache
         self._waiting: deque[Run] = deque()
         self._running: list[Sequence] = []
+        self._scorings: deque[Scoring] = deque()
+        self._is_full = False  # nobody is admitted before somebody ends
         self._last_contention = -QUIET_SECONDS
         self._tokens_per_second: float | None = None  # prefill
         self.in_flight: InFlight | None = None
 
     @property
     def is_idle(self) -> bool:
-        return not self._waiting and not self._running
+        return not self._waiting and not self._running and not self._scorings
 
     def seconds_for(self, prompt_tokens: float) -> float | None:
         """Predicted seconds to read so many tokens; None before the first measurement."""
@@ -58,13 +62,18 @@ class Scheduler:
     def add(self, run: Run) -> None:
         if not self.is_idle:
             self._last_contention = time.monotonic()
-        background = run.request.priority is Priority.BACKGROUND
-        place = len(self._waiting)
-        while not background and place and _is_background(self._waiting[place - 1]):
-            place -= 1
-        self._waiting.insert(place, run)
+        urgent = [_is_background(waiting) for waiting in self._waiting].count(False)
+        self._waiting.insert(len(self._waiting) if _is_background(run) else urgent, run)
+
+    def add_scoring(self, scoring: Scoring) -> None:
+        self._scorings.append(scoring)
 
     def step(self) -> None:
+        """One native call for the answers, and one for a question for scores."""
+        self._answer()
+        self._score()
+
+    def _answer(self) -> None:
         """Admit who fits, run one native call, hand out what it gave."""
         self._end_what_should_end()
         self._admit()
@@ -76,28 +85,41 @@ class Scheduler:
             for s, n in chosen
             if (slot := s.slot) is not None
         ]
-        started = time.monotonic()
-        self.in_flight = self._describe(chosen, started)
-        result = self._backend.decode(rows)
-        self.in_flight = None
+        result, seconds = self._decode(rows, _tokens_by_run(chosen))
         if result is DecodeResult.DECODED:
-            self._learn(chosen, time.monotonic() - started)
+            self._learn(chosen, seconds)
             self._advance(chosen)
         elif result is DecodeResult.NO_ROOM:
             self._make_room()
 
-    def fail_all(self, message: str, hint: str) -> None:
-        """The backend broke: every request ends, nothing is given back to it."""
+    def _decode(self, rows: list[Row], by_run: dict[Run, int]) -> tuple[DecodeResult, float]:
+        """One native call and the seconds it took."""
+        started, tokens = time.monotonic(), sum(len(row.tokens) for row in rows)
+        self.in_flight = InFlight(by_run, tokens, started, self.seconds_for(tokens))
+        try:
+            return self._backend.decode(rows), time.monotonic() - started
+        finally:
+            self.in_flight = None
+
+    def fail_all(self, error: AssistantError) -> None:
+        """The backend broke or is closed: every request ends, no slot is given back to it."""
         for run in {*(s.run for s in self._running), *self._waiting}:
             for sequence in run.sequences:
-                sequence.end(Reason.FAILED, (message, hint))
+                sequence.end(Reason.FAILED, (error.message, error.hint))
             run.finish()
+        for scoring in self._scorings:
+            scoring.fail(error)
         self._running.clear()
         self._waiting.clear()
+        self._scorings.clear()
 
     # ── coming and going ────────────────────────────────────────────────────────────────────
 
     def _admit(self) -> None:
+        self._is_full = self._is_full and bool(self._running)
+        if self._is_full:
+            self._tell_positions()
+            return
         for run in list(self._waiting):
             for sequence in run.sequences:
                 if not self._cache.has_free_slot():
@@ -137,27 +159,30 @@ class Scheduler:
             if run.end_with is not None:
                 for sequence in run.sequences:
                     sequence.end(run.end_with)
-                if run in self._waiting:
-                    self._waiting.remove(run)
-                if all(s.slot is None for s in run.sequences):
-                    run.finish()
         self._release_ended()
 
     def _release_ended(self) -> None:
-        for sequence in [s for s in self._running if s.reason is not None]:
-            self._running.remove(sequence)
+        """Give back the slots of what has ended, and finish the runs that are over."""
+        ended = [s for s in self._running if s.reason is not None]
+        self._is_full = self._is_full and not ended
+        for sequence in ended:
             self._release(sequence)
-            if all(s.reason is not None for s in sequence.run.sequences):
-                sequence.run.finish()
+            self._finish_if_over(sequence.run)
+        for run in [run for run in self._waiting if run.end_with is not None]:
+            self._finish_if_over(run)
+
+    def _finish_if_over(self, run: Run) -> None:
+        if all(s.reason is not None for s in run.sequences):
+            run.finish()
+            if run in self._waiting:
+                self._waiting.remove(run)
 
     def _release(self, sequence: Sequence) -> None:
         run = sequence.run
         if sequence.slot is not None:
             self._cache.give_back(sequence.slot, run.request.keep, run.prompt_tokens)
             sequence.slot = None
-        if sequence.reason is not None and sequence.sampler is not None:
-            sequence.sampler.close()
-            sequence.sampler = None
+        self._running.remove(sequence)
 
     # ── one step ────────────────────────────────────────────────────────────────────────────
 
@@ -185,16 +210,15 @@ class Scheduler:
             return PROBE_TOKENS
         runs = {s.run for s in self._running} | set(self._waiting)
         is_quiet = time.monotonic() - self._last_contention > QUIET_SECONDS
-        if (len(runs) == 1 and is_quiet) or self._tokens_per_second is None:
+        if len(runs) == 1 and is_quiet and not self._scorings:
+            return most
+        return self._shared_budget(most)
+
+    def _shared_budget(self, most: int) -> int:
+        """Tokens of a call that others wait for."""
+        if self._tokens_per_second is None:
             return most
         return max(SMALLEST_CHUNK, min(most, int(self._tokens_per_second * SHARED_CALL_SECONDS)))
-
-    def _describe(self, chosen: list[tuple[Sequence, int]], started: float) -> InFlight:
-        by_run: dict[Run, int] = {}
-        for sequence, tokens in chosen:
-            by_run[sequence.run] = by_run.get(sequence.run, 0) + tokens
-        rows = sum(by_run.values())
-        return InFlight(by_run, rows, started, self.seconds_for(rows))
 
     def _learn(self, chosen: list[tuple[Sequence, int]], seconds: float) -> None:
         rows = sum(tokens for _, tokens in chosen)
@@ -211,7 +235,8 @@ class Scheduler:
             sequence.done += tokens
             self._cache.advance(sequence.slot or 0, sequence.done)
             if sequence.pending:
-                run.progress(0, self.seconds_for)
+                if run.is_prefilling:
+                    run.progress(0, self.seconds_for)
                 continue
             if run.first_token is None:
                 if tokens < run.prompt_tokens - run.cached_tokens:
@@ -225,7 +250,7 @@ class Scheduler:
         assert sequence.sampler is not None
         token = self._backend.sample(row, sequence.sampler)
         top = sequence.run.request.top_logprobs
-        if top is not None:
+        if top is not None and token not in sequence.run.tokenizer.ends_answer:
             sequence.logprobs.append(self._logprobs(row, token, top))
         sequence.write(token, self._backend.info.window)
 
@@ -242,18 +267,63 @@ class Scheduler:
         """The cache is full: idle tokens go first, then the youngest request waits."""
         if self._cache.put_away_idle():
             return
-        youngest = max((s.run for s in self._running), key=lambda run: run.admitted or 0.0)
-        alone = all(s.run is youngest for s in self._running)
-        for sequence in [s for s in self._running if s.run is youngest]:
-            self._running.remove(sequence)
-            if alone:
-                reason = Reason.FAILED if youngest.is_prefilling else Reason.CONTEXT_FULL
-                sequence.end(reason, ("not enough memory for this prompt", "attach less"))
+        runs = list(dict.fromkeys(s.run for s in reversed(self._running)))
+        youngest = max(runs, key=lambda run: (_is_background(run), run.admitted or 0.0))
+        if len(runs) > 1:
+            self._put_back(youngest)
+        elif youngest.is_prefilling:
+            for sequence in youngest.sequences:
+                error = ("not enough memory for this prompt", "attach less")
+                sequence.end(Reason.FAILED, error)
+        else:
+            for sequence in self._running:
+                sequence.end(Reason.CONTEXT_FULL)
+        self._release_ended()
+
+    def _put_back(self, run: Run) -> None:
+        """It goes on where it stopped when another one has ended."""
+        self._is_full = True
+        if run not in self._waiting:
+            self._waiting.insert(self._first_place(run), run)
+        for sequence in [s for s in self._running if s.run is run]:
             self._release(sequence)
-        if alone:
-            youngest.finish()
-        elif youngest not in self._waiting:
-            self._waiting.appendleft(youngest)
+        while self._cache.put_away_idle():
+            pass
+
+    def _first_place(self, run: Run) -> int:
+        """Before all of its own priority."""
+        is_behind = [_is_background(run) and not _is_background(w) for w in self._waiting]
+        return is_behind.count(True)
+
+    # ── scores ──────────────────────────────────────────────────────────────────────────────
+
+    def _score(self) -> None:
+        """One native call for the question that came first; answers go on in between."""
+        if not self._scorings:
+            return
+        scoring, backend, cache = self._scorings[0], self._backend, self._cache
+        if not scoring.holds_slot and not cache.has_free_slot():
+            return
+        others = self._waiting or self._running
+        most = self._shared_budget(backend.max_rows) if others else backend.max_rows
+        rows = scoring.next_rows(cache, backend.info.window, most)
+        if rows:
+            result, _seconds = self._decode(rows, {})
+            if result is DecodeResult.DECODED:
+                scoring.advance(backend, cache, rows)
+            elif result is DecodeResult.NO_ROOM and not cache.put_away_idle():
+                scoring.release(backend, cache)
+                error = NotEnoughMemory("there is no room to score this", "score less at once")
+                scoring.fail(error)
+        if scoring.is_over:
+            self._scorings.popleft()
+
+
+def _tokens_by_run(chosen: list[tuple[Sequence, int]]) -> dict[Run, int]:
+    by_run: dict[Run, int] = {}
+    for sequence, tokens in chosen:
+        by_run[sequence.run] = by_run.get(sequence.run, 0) + tokens
+    return by_run
 
 
 def _is_background(run: Run) -> bool:

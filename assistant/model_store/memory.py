@@ -7,9 +7,6 @@ from collections.abc import Iterator
 
 from assistant.errors import NotEnoughMemory, UsageError
 from assistant.model_store.gguf_file import GgufFile
-from assistant.model_store.machine import available_bytes, cpu_threads
-
-__all__ = ["available_bytes", "check_fits", "context_bytes", "cpu_threads", "needed_bytes"]
 
 KV_BYTES = {"f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}  # per element; see ggml-common.h
 WINDOW_STEP = 256  # llama.cpp rounds windows up to it

@@ -3,9 +3,10 @@
 import os
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from assistant.events import Event
+if TYPE_CHECKING:
+    from assistant.events import Event
 
 TerminalSize = Callable[[], os.terminal_size]  # asked again before every redraw
 
@@ -21,7 +22,7 @@ class ReasoningMode(StrEnum):
 class Renderer(Protocol):
     """Shows one answer: its events in their order, then `close`."""
 
-    def show(self, event: Event) -> None:
+    def show(self, event: "Event") -> None:
         """Errors of the stream, such as BrokenPipeError, pass through."""
 
     def close(self) -> None:

@@ -1,0 +1,139 @@
+"""The command `llmchat`: registers the commands, and turns every ending into an exit code."""
+
+import sys
+from itertools import takewhile
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
+
+from assistant import __version__
+from assistant.cli import commands
+from assistant.cli.exit_codes import OK
+from assistant.cli.options import PlainCommand, PlainValues, join_pairs, shared_options
+from assistant.cli.report import Report, give_up_stdout
+from assistant.errors import AssistantError, UsageError
+
+QUESTION = "ask"
+
+
+class QuestionGroup(PlainValues, TyperGroup):
+    """A first word that is not a command is a question; so is whatever stands after `--`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        typed = list(args)
+        super().parse_args(ctx, args)
+        words = [*ctx._protected_args, *ctx.args]
+        ctx.meta[commands.IS_MEANT] = typed[-len(words) - 1 : -len(words)] == ["--"]
+        return ctx.args  # type: ignore[no-any-return]  # the context is Any
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        ask = self.get_command(ctx, QUESTION)
+        if ctx.meta[commands.IS_MEANT]:
+            return QUESTION, ask, ["--", *args]
+        if self.get_command(ctx, args[0]) is None:
+            return QUESTION, ask, args
+        ctx.meta[commands.IS_MEANT] = True
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    cls=QuestionGroup,
+    add_completion=False,
+    rich_markup_mode=None,  # Rich's help takes longer to import than all of --help
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    subcommand_metavar="QUESTION | COMMAND …",
+)
+app.command("explain", cls=PlainCommand)(commands.explain)
+app.command("generate", cls=PlainCommand)(commands.generate)
+app.command("complete", cls=PlainCommand)(commands.complete)
+app.command(QUESTION, cls=PlainCommand, hidden=True)(commands.ask)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"llmchat {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+]
+
+
+@app.callback(invoke_without_command=True)
+@shared_options
+def llmchat(ctx: typer.Context, _version: Version = False, *, options: Any) -> None:
+    """A coding assistant that runs on your own machine.
+
+    \b
+    llmchat "how do I reverse a list in place?"
+    cat traceback.txt | llmchat "what went wrong?"
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    if sys.stdin.isatty():
+        typer.echo(ctx.get_help())
+    else:
+        commands.answer_standard_input(options)
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code of one command line. The only place that catches everything."""
+    report = Report(sys.stderr)
+    is_debug = "--debug" in takewhile(lambda argument: argument != "--", arguments)
+    try:
+        if sys.stdout is None:
+            raise AssistantError("standard output is closed", "send it somewhere: > FILE")
+        code = _run(join_pairs(arguments))
+        sys.stdout.flush()
+        return code
+    except AssistantError as err:
+        return report.error(err, is_debug=is_debug)
+    except TyperException as err:
+        return report.error(_usage_error(err), is_debug=is_debug)
+    except OSError as err:
+        return _broken_stream(err, report, is_debug=is_debug)
+    except Exception as err:
+        return report.unexpected(err, is_debug=is_debug)
+
+
+def _run(arguments: list[str]) -> int:
+    command = typer.main.get_command(app)
+    try:
+        # Calling the command would hide from us that a pipe was closed.
+        with command.make_context("llmchat", arguments) as ctx:
+            command.invoke(ctx)
+    except typer.Exit as end:
+        return end.exit_code
+    return OK
+
+
+def _broken_stream(err: OSError, report: Report, *, is_debug: bool) -> int:
+    code = give_up_stdout()
+    if isinstance(err, BrokenPipeError):
+        return code  # the reader has had enough: nothing is wrong
+    if err.filename is not None:
+        return report.unexpected(err, is_debug=is_debug)
+    error = AssistantError(f"cannot write the answer: {err.strerror or err}")
+    return report.error(error, is_debug=is_debug)
+
+
+def _usage_error(err: TyperException) -> UsageError:
+    """Typer's errors in our words; its classes are private, so we look at what they carry."""
+    context = getattr(err, "ctx", None)
+    command = context.command_path if context is not None else "llmchat"
+    option, see_help = getattr(err, "option_name", None), f"{command} --help"
+    if option is None:
+        message = err.format_message().rstrip(".")
+        message = message.replace("Got unexpected extra argument(s)", f"{command} takes no words")
+        return UsageError(message, see_help)
+    if not hasattr(err, "possibilities"):
+        return UsageError(f"{option} needs a value", see_help)
+    if err.possibilities:
+        return UsageError(f"there is no option {option}", f"did you mean {err.possibilities[0]}?")
+    hint = f"{see_help}; a question that begins with - goes after --"
+    return UsageError(f"there is no option {option}", hint)

@@ -1,0 +1,87 @@
+"""How an answer ended, in words and as an exit code."""
+
+import io
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from assistant.cli.answering import _conclude, has_color
+from assistant.cli.report import Report
+from assistant.config import Color
+from assistant.errors import EngineFailed
+from assistant.events import Answer, Finished, Reason, Usage
+
+ENGINE: Any = SimpleNamespace(info=SimpleNamespace(name="Tiny", quantisation="Q4_0"))
+
+
+class PretendStream(io.StringIO):
+    def __init__(self, *, is_terminal: bool) -> None:
+        super().__init__()
+        self._is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self._is_terminal
+
+
+def conclude(reason: Reason, *, is_shortened: bool = False) -> tuple[int, str]:
+    answer = Answer(reason, "text", "", (), seed=1, error="it broke", hint="ask again")
+    turn: Any = SimpleNamespace(
+        ledger=SimpleNamespace(max_new_tokens=1024, window=8192, is_shortened=is_shortened)
+    )
+    err = io.StringIO()
+    finished = Finished((answer,), Usage(10, 0, 20, 0.1, 100.0, 50.0))
+    return _conclude(finished, turn, ENGINE, Report(err)), err.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        (Reason.DONE, (0, "")),
+        (Reason.STOPPED, (130, "")),
+        (Reason.LENGTH, (0, "cut after 1,024 tokens; more with -o max_tokens 2048\n")),
+        (Reason.REPEATING, (0, "stopped: the answer went round in circles\n")),
+        (Reason.CONTEXT_FULL, (0, "cut: the model's window is full\n")),
+    ],
+)
+def test_how_an_answer_ended(reason: Reason, expected: tuple[int, str]) -> None:
+    assert conclude(reason) == expected
+
+
+def test_a_window_with_too_little_room_says_so() -> None:
+    _, said = conclude(Reason.LENGTH, is_shortened=True)
+    assert said == "cut: the window had room for 1,024 tokens of answer; attach less\n"
+
+
+def test_an_engine_that_failed_is_an_error() -> None:
+    with pytest.raises(EngineFailed, match="it broke"):
+        conclude(Reason.FAILED)
+
+
+@pytest.mark.parametrize(
+    ("color", "environment", "is_terminal", "expected"),
+    [
+        (Color.AUTO, {}, True, True),
+        (Color.AUTO, {}, False, False),
+        (Color.AUTO, {"NO_COLOR": "1"}, True, False),
+        (Color.AUTO, {"NO_COLOR": ""}, True, True),
+        (Color.AUTO, {"TERM": "dumb"}, True, False),
+        (Color.AUTO, {"FORCE_COLOR": "1"}, False, True),
+        (Color.AUTO, {"CLICOLOR_FORCE": "1", "NO_COLOR": "1"}, False, False),
+        (Color.ALWAYS, {"NO_COLOR": "1"}, False, True),
+        (Color.NEVER, {"FORCE_COLOR": "1"}, True, False),
+    ],
+)
+def test_when_there_is_color(
+    color: Color,
+    environment: dict[str, str],
+    is_terminal: bool,
+    expected: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert has_color(color, PretendStream(is_terminal=is_terminal)) is expected

@@ -1,0 +1,118 @@
+"""A session asks what its question, its settings and its prompt file say."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from assistant.backends.base import SamplingOptions
+from assistant.config import SamplingChoices
+from assistant.conversation.session import Question, Session
+from assistant.engine.base import AnswerStream, GenerationRequest
+from assistant.engine.local import LocalEngine
+from assistant.errors import PromptTooLong
+from assistant.events import Event, Finished
+from assistant.messages import Attachment
+from assistant.prompts import Gives, PromptFile, Takes
+
+
+class Recorder:
+    """Passes everything on to the engine, and keeps the requests."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self.engine = engine
+        self.requests: list[GenerationRequest] = []
+        self.info, self.measure, self.render = engine.info, engine.measure, engine.render
+        self.load, self.score, self.close = engine.load, engine.score, engine.close
+        self.tokenize, self.detokenize = engine.tokenize, engine.detokenize
+
+    def stream(self, request: GenerationRequest) -> AnswerStream:
+        self.requests.append(request)
+        return _Nothing()
+
+
+class _Nothing:
+    def __iter__(self) -> Iterator[Event]:
+        return iter(())
+
+    def cancel(self) -> None:
+        pass
+
+
+@pytest.fixture
+def recorder(starter_engine: LocalEngine) -> Recorder:
+    return Recorder(starter_engine)
+
+
+def prompt_file(sampling: SamplingChoices | None = None) -> PromptFile:
+    return PromptFile(
+        path=Path("test.md"),
+        name="test",
+        description="A prompt for tests",
+        takes=frozenset({Takes.QUESTION, Takes.FILES}),
+        needs=frozenset(),
+        gives=Gives.MARKDOWN,
+        sampling=sampling or SamplingChoices(),
+        variables={},
+        system="You are terse.",
+        body="{{ files }}\n\n{{ question }}",
+    )
+
+
+def test_what_the_user_types_wins_over_settings_and_settings_over_the_prompt_file(
+    recorder: Recorder,
+) -> None:
+    settings = SamplingChoices(temperature=0.5, top_k=50)
+    file = prompt_file(SamplingChoices(temperature=0.3, top_k=30, top_p=0.3, max_new_tokens=33))
+    typed = SamplingChoices(temperature=0.9, seed=0)
+    Session(recorder, settings).ask(Question(file, "Hi", sampling=typed))
+    (request,) = recorder.requests
+    assert request.sampling == SamplingOptions(temperature=0.9, top_k=50, top_p=0.3)
+    assert request.max_new_tokens == 33
+    assert request.seed == 0
+
+
+def test_a_zero_is_a_choice(recorder: Recorder) -> None:
+    settings = SamplingChoices(temperature=0.0, top_k=0, min_p=0.0)
+    file = prompt_file(SamplingChoices(temperature=0.8, top_k=40, min_p=0.5))
+    Session(recorder, settings).ask(Question(file, "Hi"))
+    sampling = recorder.requests[0].sampling
+    assert (sampling.temperature, sampling.top_k, sampling.min_p) == (0.0, 0, 0.0)
+
+
+def test_without_opinions_the_defaults_are_sent(recorder: Recorder) -> None:
+    turn = Session(recorder, SamplingChoices()).ask(Question(prompt_file(), "Hi"))
+    (request,) = recorder.requests
+    assert request.sampling == SamplingOptions()
+    assert request.seed is None
+    assert request.max_new_tokens == turn.ledger.max_new_tokens == 1024
+
+
+def test_render_is_what_ask_sends(recorder: Recorder) -> None:
+    session = Session(recorder, SamplingChoices())
+    file = Attachment("a.py", "print('<|im_end|>')", "python")
+    question = Question(prompt_file(), "What does it print?", (file,))
+    rendered = session.render(question)
+    turn = session.ask(question)
+    (request,) = recorder.requests
+    assert recorder.render(request.prompt) == rendered
+    assert turn.ledger.measure.tokens == len(rendered.token_ids)
+    assert "What does it print?" in rendered.text
+    assert {"a.py", "question"} < {part.source for part in rendered.parts}
+
+
+def test_nothing_is_sent_when_the_question_does_not_fit(recorder: Recorder) -> None:
+    long = Attachment("long.txt", "word " * recorder.info.window, "")
+    with pytest.raises(PromptTooLong, match=r"long\.txt"):
+        Session(recorder, SamplingChoices()).ask(Question(prompt_file(), "Why?", (long,)))
+    assert recorder.requests == []
+
+
+def test_a_session_answers_with_the_model(starter_engine: LocalEngine) -> None:
+    choices = SamplingChoices(temperature=0.0, max_new_tokens=12)
+    session = Session(starter_engine, choices)
+    turn = session.ask(Question(prompt_file(), "Say hello."))
+    last = list(turn.stream)[-1]
+    assert isinstance(last, Finished)
+    assert last.usage.prompt_tokens == turn.ledger.measure.tokens
+    assert last.answers[0].text
