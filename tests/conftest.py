@@ -16,9 +16,10 @@ SCALE = float(os.environ.get("LLMCHAT_TEST_SCALE", "0.1"))
 
 @pytest.fixture(autouse=True)
 def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No test reads or writes the files of the person who runs it."""
+    """No test reads or writes the files of the person who runs it, or takes all the cores."""
     home = tmp_path_factory.mktemp("llmchat-home")
     monkeypatch.setenv("LLMCHAT_HOME", str(home))
+    monkeypatch.setenv("LLMCHAT_THREADS", "1")  # two collapse when something else runs beside
     return home
 
 
@@ -36,7 +37,7 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def starter_spec() -> ModelSpec:
-    """The starter model on one core: two collapse when something else runs beside the tests."""
+    """The starter model on one core."""
     return ModelSpec(find_model("starter"), threads=1)
 
 
