@@ -165,6 +165,11 @@ class Backend(Protocol):
         """The most tokens that one `decode` may hold."""
         ...
 
+    @property
+    def max_outputs(self) -> int:
+        """The most rows of one `decode` whose logits may be wanted; at least one per slot."""
+        ...
+
     def decode(self, rows: Sequence[Row]) -> DecodeResult:
         """Run the rows through the model in one native call.
 

@@ -38,12 +38,13 @@ if TYPE_CHECKING:
 
 SLOTS = 8
 BATCH_TOKENS = 512  # rows of one native call; larger ones were not faster
+OUTPUTS = 32  # logits of one call; space for 512 of them slows every step by 2 %
 SMALLEST_CONTEXT = 512  # tokens
 CELLS_STEP = 256  # llama.cpp rounds a context up to this
 STATE_MARK = b"llmchat1"
 STATE_HEAD = struct.Struct("<8sI")  # mark, positions
 BYTES = ctypes.POINTER(ctypes.c_uint8)
-FLASH_ATTENTION_AUTO, FLASH_ATTENTION_OFF = -1, 0  # enum llama_flash_attn_type
+FLASH_ATTENTION_AUTO = -1  # enum llama_flash_attn_type
 GGML_TYPES = {"f16": 1, "q8_0": 8, "q4_0": 2}  # enum ggml_type
 
 
@@ -91,6 +92,10 @@ class LlamaCppBackend:
     def max_rows(self) -> int:
         return BATCH_TOKENS
 
+    @property
+    def max_outputs(self) -> int:
+        return OUTPUTS
+
     # ── decoding ────────────────────────────────────────────────────────────────────────────
 
     def decode(self, rows: Sequence[Row]) -> DecodeResult:
@@ -125,6 +130,8 @@ class LlamaCppBackend:
         """The batch is a C array without borders, and slots must have no holes."""
         if sum(len(row.tokens) for row in rows) > BATCH_TOKENS:
             raise ValueError(f"a call holds at most {BATCH_TOKENS} tokens")
+        if sum(row.wants_logits for row in rows) > OUTPUTS:
+            raise ValueError(f"a call gives the logits of at most {OUTPUTS} rows")
         lengths = list(self._lengths)
         for row in rows:
             if not row.tokens or row.start != lengths[row.slot]:
@@ -270,10 +277,11 @@ class LlamaCppBackend:
         threads = self._spec.threads or cpu_threads()
         params.n_ctx = tokens
         params.n_batch = params.n_ubatch = BATCH_TOKENS
+        params.n_outputs_max = OUTPUTS
         params.n_seq_max = SLOTS
         params.n_threads = params.n_threads_batch = threads
         params.type_k = params.type_v = GGML_TYPES[self._spec.kv_type]
-        params.flash_attn_type = self._flash_attention(threads)
+        params.flash_attn_type = FLASH_ATTENTION_AUTO
         params.kv_unified = True
         params.no_perf = True
         if self._can_trim:  # else an interrupted call could not be taken back
@@ -284,16 +292,6 @@ class LlamaCppBackend:
             raise ModelError(f"llama.cpp cannot open a context of {tokens:,} tokens: {_reason()}")
         self._capacity = lib.llama_n_ctx(self._context)
         self._lengths = [0] * SLOTS
-
-    def _flash_attention(self, threads: int) -> int:
-        """On the CPU it shares out heads: where they do not divide evenly a thread idles.
-
-        Measured with 9 heads on 2 threads: decoding at depth 1,024 was 13 % faster without it.
-        Quantised values need it, and GPUs are left to llama.cpp.
-        """
-        needed = self._spec.kv_type != "f16" or self._lib.llama_supports_gpu_offload()
-        is_even = self._file.head_count % threads == 0
-        return FLASH_ATTENTION_AUTO if needed or is_even else FLASH_ATTENTION_OFF
 
     # ── opening and closing ─────────────────────────────────────────────────────────────────
 

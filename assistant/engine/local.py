@@ -19,6 +19,7 @@ from assistant.errors import AssistantError, EngineFailed, ModelError, PromptToo
 from assistant.events import Event, Finished, ModelLoading, PromptProgress, Reason
 from assistant.messages import ChatPrompt, Prompt, Rendered
 
+SHARED_CANCEL_SECONDS = 0.5  # between two cancels that interrupt a step of others
 POLL_SECONDS = 0.2  # between two looks at the progress of a running call
 HOST_MEMORY_FOR_STATES = 512 * 2**20  # bytes
 OpenBackend = Callable[[ModelSpec, Callable[[float], bool]], Backend]
@@ -42,6 +43,7 @@ class LocalEngine:
         self._inbox: list[Run | Scoring] = []  # for the engine's thread
         self._users = 0  # threads that are inside the backend's tokenizer and the like
         self._is_closing = False
+        self._last_shared_cancel = -SHARED_CANCEL_SECONDS
 
     # ── loading and closing ─────────────────────────────────────────────────────────────────
 
@@ -242,11 +244,23 @@ class LocalEngine:
     # ── what an answer stream asks ──────────────────────────────────────────────────────────
 
     def end_run(self, run: Run, reason: Reason) -> None:
-        """End a request from any thread: at once when the running call is mostly its own."""
+        """End a request from any thread.
+
+        The running call is interrupted when it is mostly the request's own. A short step that
+        it shares is too, now and then: who cancels five times a second must not starve others.
+        """
         run.end_with = run.end_with or reason
-        call = self._scheduler.in_flight
-        if call is not None and call.is_mostly(run) and self._backend is not None:
-            self._backend.interrupt()
+        call, now = self._scheduler.in_flight, time.monotonic()
+        if call is None or self._backend is None:
+            return
+        if not call.is_mostly(run):
+            if (
+                not call.is_short_with(run)
+                or now - self._last_shared_cancel < SHARED_CANCEL_SECONDS
+            ):
+                return
+            self._last_shared_cancel = now
+        self._backend.interrupt()
 
     def progress_of(self, run: Run) -> PromptProgress | None:
         """How far the prompt is, the running native call included."""

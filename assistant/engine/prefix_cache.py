@@ -31,6 +31,7 @@ class PrefixCache:
         self._found: dict[int, int] = {}  # slot → how many of them it held before
         self._idle: dict[int, tuple[int, ...]] = {}  # oldest first
         self._stored: list[_Stored] = []  # oldest first
+        self._spent: set[int] = set()  # slots that hold what nobody needs
 
     def longest_prefix(self, token_ids: Sequence[int]) -> int:
         """How many leading tokens would not be computed again (tokens)."""
@@ -49,6 +50,7 @@ class PrefixCache:
         Everything idle that is not used moves to host memory. The list is remembered, not
         copied: it grows while the sequence is written.
         """
+        self._clear_spent()
         slot, length = self._best_slot(token_ids)
         for idle in [idle for idle in self._idle if idle != slot]:
             self._put_away(idle)
@@ -71,16 +73,33 @@ class PrefixCache:
             held = held[:prompt_tokens]
         if len(held) < WORTH_KEEPING:
             held = ()
-        self._backend.trim(slot, len(held))
         if held:
+            self._backend.trim(slot, len(held))
             self._idle[slot] = held
+        else:
+            self._spent.add(slot)
+        if not self._busy:
+            self._clear_spent()
 
     def put_away_idle(self) -> bool:
-        """Move the oldest idle slot to host memory, to make room. False when none is idle."""
+        """Clear what nobody needs, else move the oldest idle slot to host memory, to make room.
+
+        False when there is neither.
+        """
+        if self._spent:
+            self._clear_spent()
+            return True
         if not self._idle:
             return False
         self._put_away(next(iter(self._idle)))
         return True
+
+    def _clear_spent(self) -> None:
+        """Not at once while others write: their next tokens would fill the cells that become
+        free, and attention that adds up its cells in another order rounds differently."""
+        for slot in self._spent:
+            self._backend.trim(slot, 0)
+        self._spent.clear()
 
     def _best_slot(self, ids: list[int]) -> tuple[int, int]:
         """The slot to use, prepared: trimmed, restored or copied to the longest known prefix."""
@@ -123,11 +142,15 @@ class PrefixCache:
         return None if slot is None else (slot, shared[slot])
 
     def _usable(self, ids: Sequence[int], held: Sequence[int]) -> int:
-        """Tokens of `held` that can be reused for `ids`; the last one is always computed."""
-        length = min(common_prefix(ids, held), len(ids) - 1)
+        """Tokens of `held` that can be reused for `ids`.
+
+        The last one is always computed, for its logits, and never alone where that can be
+        helped: one row and several are computed by different kernels.
+        """
+        length = common_prefix(ids, held)
         if self._backend.info.abilities.trims:
-            return max(0, length)
-        return length if length == len(held) else 0
+            return max(0, min(length, len(ids) - 2))
+        return length if length == len(held) < len(ids) else 0
 
     def _put_away(self, slot: int) -> None:
         self._store(slot)

@@ -35,6 +35,10 @@ class InFlight:
     def is_mostly(self, run: Run) -> bool:
         return self.rows_by_run.get(run, 0) * 2 > self.rows
 
+    def is_short_with(self, run: Run) -> bool:
+        """A step of a few tokens in which the run takes part: cheap to do again without it."""
+        return run in self.rows_by_run and self.rows <= SMALLEST_CHUNK
+
 
 class Scheduler:
     """Driven by the engine's thread; `in_flight` and `seconds_for` may be read from any."""
@@ -197,7 +201,8 @@ class Scheduler:
         budget = self._prompt_budget(len(writing), max(s.pending for s in reading))
         for place, sequence in enumerate(interactive):
             share = max(SMALLEST_CHUNK, budget // (len(interactive) - place))
-            taken = min(sequence.pending, share, self._backend.max_rows - sum(n for _, n in chosen))
+            room = self._backend.max_rows - sum(n for _, n in chosen)
+            taken = _without_lone_tail(sequence.pending, min(sequence.pending, share, room))
             if taken > 0:
                 chosen.append((sequence, taken))
                 budget -= taken
@@ -306,7 +311,7 @@ class Scheduler:
             return
         others = self._waiting or self._running
         most = self._shared_budget(backend.max_rows) if others else backend.max_rows
-        rows = scoring.next_rows(cache, backend.info.window, most)
+        rows = scoring.next_rows(cache, backend.info.window, most, backend.max_outputs)
         if rows:
             result, _seconds = self._decode(rows, {})
             if result is DecodeResult.DECODED:
@@ -317,6 +322,15 @@ class Scheduler:
                 scoring.fail(error)
         if scoring.is_over:
             self._scorings.popleft()
+
+
+def _without_lone_tail(pending: int, taken: int) -> int:
+    """Never one token alone at a prompt's end.
+
+    Runtimes compute one row and several with different kernels, whose logits differ; so a
+    prompt reads the same however it was split, and cached equals uncached.
+    """
+    return taken - 1 if pending - taken == 1 and taken > 2 else taken
 
 
 def _tokens_by_run(chosen: list[tuple[Sequence, int]]) -> dict[Run, int]:

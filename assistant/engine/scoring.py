@@ -46,11 +46,14 @@ class Scoring:
         self._error = error
         self._over.set()
 
-    def next_rows(self, cache: PrefixCache, window: int, most: int) -> list[Row]:
-        """The rows of the next call, `most` tokens at most; none when everything is scored."""
+    def next_rows(self, cache: PrefixCache, window: int, most: int, outputs: int) -> list[Row]:
+        """The rows of the next call, at most `most` tokens, `outputs` of them with logits.
+
+        None when everything is scored.
+        """
         while self._slot is None and not self.is_over:
             self._begin(cache, window)
-        return [] if self._slot is None else self._rows(self._slot, most)
+        return [] if self._slot is None else self._rows(self._slot, most, outputs)
 
     def advance(self, backend: Backend, cache: PrefixCache, rows: Sequence[Row]) -> None:
         """Add up what the call gave."""
@@ -92,7 +95,7 @@ class Scoring:
             # Never past the prompt: the logits of its last token are needed.
             self._slot, self._done = cache.take(list(self._prompt))
 
-    def _rows(self, slot: int, most: int) -> list[Row]:
+    def _rows(self, slot: int, most: int, outputs: int) -> list[Row]:
         """The prompt in one row; after it a row for each token whose successor is scored."""
         tokens, done, last = self._tokens, self._done, len(self._prompt) - 1
         rows = []
@@ -100,6 +103,7 @@ class Scoring:
             take = min(last - done, most)
             rows.append(Row(slot, tokens[done : done + take], done, False))
             done, most = done + take, most - take
+        most = min(most, outputs)
         while done >= last and done < len(tokens) - 1 and most > 0:
             rows.append(Row(slot, tokens[done : done + 1], done, True))
             done, most = done + 1, most - 1

@@ -82,6 +82,7 @@ class ScriptedBackend:
 
     chat_template = None
     max_rows = 512
+    max_outputs = 32
 
     def __init__(
         self,
