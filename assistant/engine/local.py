@@ -251,13 +251,12 @@ class LocalEngine:
         """
         run.end_with = run.end_with or reason
         call, now = self._scheduler.in_flight, time.monotonic()
-        if call is None or self._backend is None:
+        if self._backend is None or run.admitted is None or run.is_finished:
             return
-        if not call.is_mostly(run):
-            if (
-                not call.is_short_with(run)
-                or now - self._last_shared_cancel < SHARED_CANCEL_SECONDS
-            ):
+        # Without a call the next one may have been put together already, with this request in it.
+        if call is None or not call.is_mostly(run):
+            is_cheap = call is None or call.is_short_with(run)
+            if not is_cheap or now - self._last_shared_cancel < SHARED_CANCEL_SECONDS:
                 return
             self._last_shared_cancel = now
         self._backend.interrupt()
