@@ -235,6 +235,7 @@ class Scheduler:
 
     def _advance(self, chosen: list[tuple[Sequence, int]]) -> None:
         now = time.monotonic()
+        drawn: list[tuple[Sequence, int]] = []
         for row, (sequence, tokens) in enumerate(chosen):
             run = sequence.run
             sequence.done += tokens
@@ -248,16 +249,19 @@ class Scheduler:
                     run.progress(0, self.seconds_for)
                 run.first_token = now
             run.last_token = now
-            self._sample(row, sequence)
+            drawn.append((sequence, self._sample(row, sequence)))
+        # Readers wake up with the first word: none is told while a sampler has yet to run.
+        for sequence, token in drawn:
+            sequence.write(token, self._backend.info.window)
         self._release_ended()
 
-    def _sample(self, row: int, sequence: Sequence) -> None:
+    def _sample(self, row: int, sequence: Sequence) -> int:
         assert sequence.sampler is not None
         token = self._backend.sample(row, sequence.sampler)
         top = sequence.run.request.top_logprobs
         if top is not None and token not in sequence.run.tokenizer.ends_answer:
             sequence.logprobs.append(self._logprobs(row, token, top))
-        sequence.write(token, self._backend.info.window)
+        return token
 
     def _logprobs(self, row: int, token: int, top: int) -> WrittenToken:
         values = self._backend.log_probabilities(row)  # (vocabulary,)
