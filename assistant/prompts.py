@@ -8,6 +8,7 @@ A file is YAML front matter and a body; `system` and the body are Jinja template
     takes: [files, question]    # files, stdin, question
     needs: [files]              # what of it cannot be left out
     gives: markdown             # or code
+    shows_files: true           # a terminal shows short files above the answer
     sampling: {temperature: 0.2}
     variables: {reader: a programmer}
     system: You explain code to {{ reader }}.
@@ -36,7 +37,17 @@ from assistant.messages import Attachment, Message, Part, Role
 MAX_FILE_BYTES = 64 << 10
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 FILE = re.compile(r"---\n(?P<head>.*?)^---[ \t]*(?:\n(?P<body>.*))?", re.DOTALL | re.MULTILINE)
-KEYS = ("name", "description", "takes", "needs", "gives", "sampling", "variables", "system")
+KEYS = (
+    "name",
+    "description",
+    "takes",
+    "needs",
+    "gives",
+    "sampling",
+    "variables",
+    "system",
+    "shows_files",
+)
 
 
 class Takes(StrEnum):
@@ -67,6 +78,7 @@ class PromptFile:
     variables: Mapping[str, str]
     system: str
     body: str
+    shows_files: bool = False
 
     def fill(
         self,
@@ -261,6 +273,7 @@ def read_prompt(path: Path) -> PromptFile:
         variables=head.variables(),
         system=head.text("system", optional=True),
         body=match["body"] or "",
+        shows_files=head.shows_files(),
     )
 
 
@@ -300,6 +313,12 @@ class _Head:
         if value not in [*Gives]:
             raise _wrong(self._path, f"gives has to be one of {', '.join(Gives)}")
         return Gives(value)
+
+    def shows_files(self) -> bool:
+        value = self._values.get("shows_files", False)
+        if not isinstance(value, bool):
+            raise _wrong(self._path, "shows_files has to be true or false")
+        return value
 
     def takes(self, key: str) -> frozenset[Takes]:
         listed = self._values.get(key, [])

@@ -6,7 +6,8 @@ import time
 from assistant.engine.base import GenerationRequest
 from assistant.engine.local import LocalEngine
 from assistant.events import TextChunk
-from benchmarks.decoding import SEED, prompt_of
+from benchmarks.decoding import prompt_of
+from benchmarks.llama_peer import SEED
 from benchmarks.measure import ratio, show, starter_engine
 
 TOPICS = ("sorting", "hashing", "parsing", "caching")

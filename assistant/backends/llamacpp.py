@@ -44,7 +44,8 @@ CELLS_STEP = 256  # llama.cpp rounds a context up to this
 STATE_MARK = b"llmchat1"
 STATE_HEAD = struct.Struct("<8sI")  # mark, positions
 BYTES = ctypes.POINTER(ctypes.c_uint8)
-FLASH_ATTENTION_AUTO = -1  # enum llama_flash_attn_type
+FLASH_ATTENTION_AUTO, FLASH_ATTENTION_OFF = -1, 0  # enum llama_flash_attn_type
+SMALL_ATTENTION = 256 * 2**20  # bytes of the attention matrix that flash attention avoids
 GGML_TYPES = {"f16": 1, "q8_0": 8, "q4_0": 2}  # enum ggml_type
 
 
@@ -281,7 +282,7 @@ class LlamaCppBackend:
         params.n_seq_max = SLOTS
         params.n_threads = params.n_threads_batch = threads
         params.type_k = params.type_v = GGML_TYPES[self._spec.kv_type]
-        params.flash_attn_type = FLASH_ATTENTION_AUTO
+        params.flash_attn_type = self._flash_attention()
         params.kv_unified = True
         params.no_perf = True
         if self._can_trim:  # else an interrupted call could not be taken back
@@ -292,6 +293,18 @@ class LlamaCppBackend:
             raise ModelError(f"llama.cpp cannot open a context of {tokens:,} tokens: {_reason()}")
         self._capacity = lib.llama_n_ctx(self._context)
         self._lengths = [0] * SLOTS
+
+    def _flash_attention(self) -> int:
+        """Off for small models on the CPU: decoding at depth 1,024 is a quarter faster without.
+
+        What it saves is a float32 matrix of rows × window × heads, which only small models can
+        afford; quantised values need it, and GPUs are left to llama.cpp.
+        """
+        matrix = BATCH_TOKENS * self._window * self._file.head_count * 4
+        is_needed = self._spec.kv_type != "f16" or self._lib.llama_supports_gpu_offload()
+        return (
+            FLASH_ATTENTION_AUTO if is_needed or matrix > SMALL_ATTENTION else FLASH_ATTENTION_OFF
+        )
 
     # ── opening and closing ─────────────────────────────────────────────────────────────────
 

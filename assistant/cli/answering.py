@@ -20,7 +20,7 @@ from assistant.engine.base import Engine
 from assistant.errors import EngineFailed, UsageError
 from assistant.events import Finished, ModelLoading, Reason, TextChunk
 from assistant.messages import Attachment
-from assistant.prompts import Gives, PromptFile, Takes, find_prompt
+from assistant.prompts import Gives, PromptFile, Takes, fence, find_prompt
 from assistant.rendering.base import ReasoningMode, Renderer
 from assistant.rendering.plain import PlainRenderer
 from assistant.rendering.progress import ProgressLine
@@ -41,6 +41,8 @@ class Asked:
     text: str = ""
     files: Sequence[str] = ()
 
+
+SHOWN_LINES = 40  # of a file that a terminal shows again
 
 # What a command cannot do without → what to type.
 MISSING = {
@@ -76,6 +78,8 @@ def answer(asked: Asked, options: Options) -> int:
             interrupts.on_first(turn.stream.cancel)
             wants_code = options.extract if options.extract is not None else _gives_code(prompt)
             renderer = _renderer(reasoning, color[sys.stdout] and not wants_code)
+            if prompt.shows_files and sys.stdout.isatty() and color[sys.stdout]:
+                _show_files(question, renderer)
             finished = _show(turn, renderer, report, wants_code=wants_code)
             return _conclude(finished, turn, engine, report)
         finally:
@@ -166,6 +170,13 @@ def _renderer(reasoning: ReasoningMode | None, has_color: bool) -> Renderer:
     from assistant.rendering.final_lines import FinalLinesRenderer  # few want it
 
     return FinalLinesRenderer(sys.stdout, mode)
+
+
+def _show_files(question: Question, renderer: Renderer) -> None:
+    """Short files, highlighted, above what is said about them."""
+    for attachment in question.attachments:
+        if attachment.text.count("\n") <= SHOWN_LINES:
+            renderer.show(TextChunk(fence(attachment.text, attachment.language) + "\n\n"))
 
 
 def _show(turn: Turn, renderer: Renderer, report: Report, *, wants_code: bool) -> Finished:

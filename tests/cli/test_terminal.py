@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from command_line import FEW, LONG, Terminal, start, wait_for
+from conftest import ROOT
 
 CODE = "a Python function greet(name) with a comment line that starts with #"
+WORDS = (b"if", b'"sorted:"', b"# Everything")  # a keyword, a string and a comment
 INTERRUPT = """
 import os, signal
 from assistant.cli.interrupts import Interrupts
@@ -26,12 +28,20 @@ with Interrupts() as interrupts:
 def test_code_has_colors_and_the_last_line_says_how_it_went() -> None:
     terminal = Terminal(CODE, "-o", "temperature", "0", "-o", "max_tokens", "60")
     assert terminal.wait_for_end() == 0
-    colors = [terminal.color_of(word) for word in ("def ", '"""', "# ")]
-    assert len({*colors, "default"}) == 4
+    assert terminal.color_of("def ") != "default"
     *_, cut, last = terminal.text.splitlines()
     assert cut == "cut after 60 tokens; more with -o max_tokens 120"
     assert last.startswith("SmolLM2-135M-Instruct Q4_1 · ")
     assert " of 8,192 tokens" in last
+
+
+def test_explaining_a_short_file_shows_it_in_colors() -> None:
+    terminal = Terminal("explain", str(ROOT / "docs/examples/quicksort.py"), *FEW)
+    assert terminal.wait_for_end() == 0
+    colors = [terminal.color_of(word) for word in ("return", '"sorted:"', "# Everything")]
+    assert len({*colors, "default"}) == 4
+    sequences = {terminal.written.split(word)[0].rpartition(b"\x1b[")[2] for word in WORDS}
+    assert len(sequences) == 3
 
 
 def test_a_narrow_terminal_gets_a_last_line_that_fits() -> None:
