@@ -4,13 +4,11 @@ One thread drives a backend. `interrupt()`, `progress()` and the tokenizer are t
 members that another thread may touch.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-
-from assistant.events import ModelLoading
 
 if TYPE_CHECKING:
     import numpy
@@ -217,6 +215,3 @@ class Backend(Protocol):
     def close(self) -> None:
         """Free everything. Safe to call twice."""
         ...
-
-
-LoadingSteps = Iterator[ModelLoading]

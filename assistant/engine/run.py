@@ -141,9 +141,9 @@ class Run:
     def tell(self, event: Event) -> None:
         self.events.put(event)
 
-    def progress(self, extra_tokens: float, seconds_for: Callable[[float], float | None]) -> None:
-        """Tell how much of the prompt is read, `extra_tokens` of a running call included."""
-        done = min(self.leader.done + int(extra_tokens), self.prompt_tokens)
+    def progress(self, seconds_for: Callable[[float], float | None]) -> None:
+        """Tell how much of the prompt is read."""
+        done = min(self.leader.done, self.prompt_tokens)
         left = self.prompt_tokens - done
         self.tell(PromptProgress(done, self.prompt_tokens, self.cached_tokens, seconds_for(left)))
 

@@ -141,7 +141,7 @@ class Scheduler:
         sequence.slot, sequence.done = self._cache.take(sequence.tokens)
         if run.admitted is None:
             run.admitted, run.cached_tokens = time.monotonic(), sequence.done
-            run.progress(0, self.seconds_for)
+            run.progress(self.seconds_for)
         if sequence.sampler is None:
             request = run.request
             sequence.sampler = self._backend.new_sampler(
@@ -242,11 +242,11 @@ class Scheduler:
             self._cache.advance(sequence.slot or 0, sequence.done)
             if sequence.pending:
                 if run.is_prefilling:
-                    run.progress(0, self.seconds_for)
+                    run.progress(self.seconds_for)
                 continue
             if run.first_token is None:
                 if tokens < run.prompt_tokens - run.cached_tokens:
-                    run.progress(0, self.seconds_for)
+                    run.progress(self.seconds_for)
                 run.first_token = now
             run.last_token = now
             drawn.append((sequence, self._sample(row, sequence)))
