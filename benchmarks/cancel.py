@@ -5,7 +5,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from assistant.backends.base import Backend, DecodeResult, ModelSpec, Row, SamplingOptions
+from assistant.backends.base import (
+    Backend,
+    DecodeResult,
+    ModelSpec,
+    OnProgress,
+    Row,
+    SamplingOptions,
+)
 from assistant.backends.llamacpp import LlamaCppBackend
 from assistant.engine.base import GenerationRequest, Keep
 from assistant.engine.local import LocalEngine
@@ -21,7 +28,7 @@ DECODE_CANCELS = 20
 class WatchedBackend(LlamaCppBackend):
     """Notes when each native call returned."""
 
-    def __init__(self, spec: ModelSpec, on_progress: Callable[[float], bool]) -> None:
+    def __init__(self, spec: ModelSpec, on_progress: OnProgress) -> None:
         super().__init__(spec, on_progress)
         self.returned: list[float] = []
 
@@ -38,7 +45,7 @@ def main() -> None:
     report("prefill of 512 rows", in_prefill)
     opened: list[WatchedBackend] = []
 
-    def open_watched(spec: ModelSpec, on_progress: Callable[[float], bool]) -> Backend:
+    def open_watched(spec: ModelSpec, on_progress: OnProgress) -> Backend:
         opened.append(WatchedBackend(spec, on_progress))
         return opened[0]
 

@@ -1,18 +1,29 @@
 """The Backend protocol: all that an engine knows of a runtime.
 
-One thread drives a backend. `interrupt()`, `progress()` and the tokenizer are the only
-members that another thread may touch.
+One thread drives a backend. `interrupt()`, `progress()`, `new_sampler()` and the tokenizer are
+the only members that another thread may touch.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from assistant.events import ModelLoading
+
 if TYPE_CHECKING:
     import numpy
     import numpy.typing
+
+
+# Told what is being done while a model is opened; returns False to give up.
+OnProgress = Callable[[ModelLoading], bool]
+
+
+class Runtime(StrEnum):
+    LLAMACPP = "llamacpp"
+    TORCH = "torch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +32,10 @@ class ModelSpec:
 
     `window` in tokens (0: the model's own), `threads` (0: chosen from the machine), `kv_type`
     one of `f16`, `q8_0`, `q4_0`; `log` is a file for what the native runtime says.
+
+    Only for PyTorch: `device` one of "" (a GPU when there is one), `cpu`, `cuda`; `dtype` one of
+    "" (what the device computes fastest), `f32`, `bf16`, `f16`; `int8` computes the linear
+    layers in 8 bits, on the CPU only.
     """
 
     path: Path
@@ -28,6 +43,10 @@ class ModelSpec:
     kv_type: str = "f16"
     threads: int = 0
     log: Path | None = None
+    runtime: Runtime = Runtime.LLAMACPP
+    device: str = ""
+    dtype: str = ""
+    int8: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +72,7 @@ class Abilities:
     grammar: bool  # samplers can be bound to a GBNF grammar
     candidates: bool  # a slot can be copied, so several answers share one prefill
     chat: bool  # there is a chat template
+    encoder: bool = False  # an encoder reads the prompt whole: nothing of it serves another one
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +154,11 @@ class Tokenizer(Protocol):
         """Whether a control token swallows the blanks before it, and those after it."""
         ...
 
+    @property
+    def frame(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Ids that the model expects before and after a text that no template renders."""
+        ...
+
 
 class Sampler(Protocol):
     """Draws tokens; remembers what it drew. Belongs to the backend that made it."""
@@ -172,12 +197,18 @@ class Backend(Protocol):
         """Run the rows through the model in one native call.
 
         After `INTERRUPTED` and `NO_ROOM` every slot is as it was before the call. Raises
-        `EngineFailed` when the runtime breaks.
+        `EngineFailed` when the runtime breaks: then the backend can only be closed.
+
+        A backend with `abilities.encoder` takes a slot's tokens up to the first whose logits are
+        wanted as the encoder's text, and all later ones as the answer.
         """
         ...
 
     def new_sampler(self, options: SamplingOptions, seed: int, grammar: str = "") -> Sampler:
-        """A sampler for one answer; `seed` is 32 bits. Raises `UsageError` on a bad grammar."""
+        """A sampler for one answer; `seed` is 32 bits.
+
+        Raises `UsageError` on a bad grammar, and on any without `abilities.grammar`.
+        """
         ...
 
     def sample(self, row: int, sampler: Sampler) -> int:

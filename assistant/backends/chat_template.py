@@ -95,7 +95,8 @@ def render_raw(prompt: RawPrompt, tokenizer: Tokenizer) -> Rendered:
         whole = Stretch(0, len(prompt.text))
         true_tokens = control_tokens.find(prompt.text, [whole] if prompt.has_control_tokens else [])
         runs = control_tokens.tokenize(prompt.text, true_tokens, [])
-        ids = tuple(token for run in runs for token in run.token_ids)
+        before, after = tokenizer.frame
+        ids = (*before, *(token for run in runs for token in run.token_ids), *after)
         spans = mark_spans(prompt.text, true_tokens)
     return Rendered(spans, ids, (PartTokens(None, "prompt", len(ids)),))
 

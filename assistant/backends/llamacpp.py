@@ -6,7 +6,7 @@ long as the memory lasts. Several slots share one unified KV cache.
 
 import ctypes
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from assistant.backends.base import (
@@ -14,6 +14,7 @@ from assistant.backends.base import (
     BackendInfo,
     DecodeResult,
     ModelSpec,
+    OnProgress,
     Row,
     Sampler,
     SamplingOptions,
@@ -28,6 +29,7 @@ from assistant.backends.llamacpp_gpu import free_gpu_bytes, layers_that_fit
 from assistant.backends.llamacpp_sampler import LlamaCppSampler
 from assistant.backends.llamacpp_tokenizer import LlamaCppTokenizer
 from assistant.errors import EngineFailed, ModelError
+from assistant.events import ModelLoading
 from assistant.model_store.gguf_file import read_gguf
 from assistant.model_store.machine import available_bytes, cpu_threads
 from assistant.model_store.memory import check_fits, context_bytes
@@ -52,7 +54,7 @@ GGML_TYPES = {"f16": 1, "q8_0": 8, "q4_0": 2}  # enum ggml_type
 class LlamaCppBackend:
     """See `Backend`. Raises `ModelError` or `NotEnoughMemory` when the model cannot be opened."""
 
-    def __init__(self, spec: ModelSpec, on_progress: Callable[[float], bool]) -> None:
+    def __init__(self, spec: ModelSpec, on_progress: OnProgress) -> None:
         self._spec = spec
         self._file = read_gguf(spec.path)
         self._window = min(spec.window or self._file.window, self._file.window)
@@ -308,13 +310,15 @@ class LlamaCppBackend:
 
     # ── opening and closing ─────────────────────────────────────────────────────────────────
 
-    def _load_model(self, on_progress: Callable[[float], bool]) -> Any:
+    def _load_model(self, on_progress: OnProgress) -> Any:
         lib, params = self._lib, self._lib.llama_model_default_params()
         lib.llama_backend_init()
         native_log.clear()
         if self._spec.log is not None:
             native_log.write_to(self._spec.log)
-        callback = lib.llama_progress_callback(lambda share, _data: on_progress(share))
+        callback = lib.llama_progress_callback(
+            lambda share, _data: on_progress(ModelLoading("loading the model", share))
+        )
         params.progress_callback = callback
         params.n_gpu_layers = self._gpu_layers()
         model = lib.llama_model_load_from_file(bytes(self._spec.path), params)

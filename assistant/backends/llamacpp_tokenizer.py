@@ -93,6 +93,10 @@ class LlamaCppTokenizer:
         attribute = self._lib.llama_vocab_get_attr(self._vocab, token_id)
         return bool(attribute & STRIPS_LEFT), bool(attribute & STRIPS_RIGHT)
 
+    @property
+    def frame(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        return (), ()
+
     def _read_piece(self, token_id: int) -> bytes:
         if not 0 <= token_id < self.vocabulary_size:  # llama.cpp would end the process
             last = self.vocabulary_size - 1

@@ -1,15 +1,24 @@
-"""Picks the backend from the file."""
+"""Picks the backend that runs a model."""
 
-from collections.abc import Callable
+from assistant.backends.base import Backend, ModelSpec, OnProgress, Runtime
+from assistant.errors import ModelError
 
-from assistant.backends.base import Backend, ModelSpec
 
-
-def open_backend(spec: ModelSpec, on_progress: Callable[[float], bool]) -> Backend:
-    """Load the model. `on_progress` gets the share done and returns False to give up.
-
-    Raises `ModelError` and `NotEnoughMemory`.
-    """
+def open_backend(spec: ModelSpec, on_progress: OnProgress) -> Backend:
+    """Load the model. Raises `ModelError` and `NotEnoughMemory`."""
+    if spec.runtime is Runtime.TORCH:
+        return _open_torch(spec, on_progress)
     from assistant.backends.llamacpp import LlamaCppBackend  # loads native libraries
 
     return LlamaCppBackend(spec, on_progress)
+
+
+def _open_torch(spec: ModelSpec, on_progress: OnProgress) -> Backend:
+    try:
+        from assistant.backends.huggingface.opening import open_model  # imports torch: seconds
+    except ImportError as err:
+        raise ModelError(
+            f"hf: models run on PyTorch, which cannot be imported: {err}",
+            "install it: pip install 'llmchat[torch]'",
+        ) from err
+    return open_model(spec, on_progress)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from queue import Empty
 
-from assistant.backends.base import Backend, BackendInfo, ModelSpec
+from assistant.backends.base import Backend, BackendInfo, ModelSpec, OnProgress
 from assistant.backends.chat_template import ChatTemplate, render_raw
 from assistant.backends.open import open_backend
 from assistant.engine.base import GenerationRequest, Measure
@@ -22,7 +22,7 @@ from assistant.messages import ChatPrompt, Prompt, Rendered
 SHARED_CANCEL_SECONDS = 0.5  # between two cancels that interrupt a step of others
 POLL_SECONDS = 0.2  # between two looks at the progress of a running call
 HOST_MEMORY_FOR_STATES = 512 * 2**20  # bytes
-OpenBackend = Callable[[ModelSpec, Callable[[float], bool]], Backend]
+OpenBackend = Callable[[ModelSpec, OnProgress], Backend]
 
 
 class LocalEngine:
@@ -182,8 +182,8 @@ class LocalEngine:
         if self._backend is not None:
             self._backend.close()
 
-    def _on_loading(self, share: float) -> bool:
-        self._loading = ModelLoading("loading the model", share)
+    def _on_loading(self, loading: ModelLoading) -> bool:
+        self._loading = loading
         return not self._is_closing
 
     def _wait_for_work(self) -> bool:

@@ -16,13 +16,14 @@ from assistant.backends.llamacpp import LlamaCppBackend
 from assistant.backends.llamacpp_bindings import AbortFlag, NativeLog
 from assistant.backends.llamacpp_gpu import PLANNED_TOKENS, WORKING_BYTES, layers_that_fit
 from assistant.errors import EngineFailed, ModelError, NotEnoughMemory, UsageError
+from assistant.events import ModelLoading
 from assistant.model_store.gguf_file import GgufFile, read_gguf
 from assistant.model_store.memory import context_bytes
 
 GREEDY = SamplingOptions(temperature=0.0)
 
 
-def go_on(_share: float) -> bool:
+def go_on(_loading: ModelLoading) -> bool:
     return True
 
 

@@ -69,6 +69,8 @@ class Vocabulary:
         assert size >= 0
         return buffer.raw[:size]
 
+    frame: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+
     def strips_around(self, token_id: int) -> tuple[bool, bool]:
         attributes = self._attributes[token_id]
         return bool(attributes & _LSTRIP), bool(attributes & _RSTRIP)
@@ -100,6 +102,8 @@ class ByteTokenizer:
         if token_id < 256:
             return bytes([token_id])
         return self._spellings[token_id - 256].encode()
+
+    frame: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
 
     def strips_around(self, token_id: int) -> tuple[bool, bool]:
         return False, False

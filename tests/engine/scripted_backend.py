@@ -15,11 +15,11 @@ from assistant.backends.base import (
     Backend,
     BackendInfo,
     DecodeResult,
-    ModelSpec,
     Row,
     Sampler,
     SamplingOptions,
 )
+from assistant.engine.local import OpenBackend
 from assistant.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ class ByteTokenizer:
         if not 0 <= token_id < self.vocabulary_size:
             raise UsageError(f"there is no token {token_id}")
         return bytes([token_id]) if token_id < 256 else SPELLINGS[token_id - 256].encode()
+
+    frame: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
 
     def strips_around(self, token_id: int) -> tuple[bool, bool]:
         return False, False
@@ -211,7 +213,7 @@ class ScriptedBackend:
         self.is_closed = True
 
 
-def opener(backend: Backend) -> Callable[[ModelSpec, Callable[[float], bool]], Backend]:
+def opener(backend: Backend) -> OpenBackend:
     """What `LocalEngine` takes to open this very backend."""
     return lambda _spec, _on_progress: backend
 

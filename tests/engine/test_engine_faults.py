@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from scripted_backend import ScriptedBackend, opener
 
-from assistant.backends.base import DecodeResult, ModelSpec
+from assistant.backends.base import DecodeResult, ModelSpec, OnProgress
 from assistant.engine import run as run_module
 from assistant.engine import scheduler as scheduler_module
 from assistant.engine.base import GenerationRequest, Keep, Priority
@@ -18,7 +18,7 @@ from assistant.engine.prefix_cache import PrefixCache
 from assistant.engine.run import Run
 from assistant.engine.scheduler import PROBE_TOKENS, SHARED_CALL_SECONDS, Scheduler
 from assistant.errors import AssistantError, EngineFailed, ModelError, NotEnoughMemory, UsageError
-from assistant.events import Answer, Finished, Queued, Reason, Usage
+from assistant.events import Answer, Finished, ModelLoading, Queued, Reason, Usage
 from assistant.messages import PartTokens, RawPrompt, Rendered, Span
 
 SPEC = ModelSpec(Path("scripted.gguf"))
@@ -440,9 +440,9 @@ def test_closing_waits_for_whoever_is_inside_the_tokenizer(load: Engines) -> Non
 def test_closing_while_it_loads_gives_up_loading() -> None:
     started = threading.Event()
 
-    def slow(_spec: ModelSpec, on_progress: Callable[[float], bool]) -> ScriptedBackend:
+    def slow(_spec: ModelSpec, on_progress: OnProgress) -> ScriptedBackend:
         started.set()
-        eventually(lambda: not on_progress(0.5))
+        eventually(lambda: not on_progress(ModelLoading("loading", 0.5)))
         raise ModelError("cancelled by the runtime's own words")
 
     engine = LocalEngine(SPEC, slow)
@@ -465,8 +465,8 @@ def test_closing_while_it_loads_gives_up_loading() -> None:
 def test_leaving_the_loading_steps_gives_up_loading() -> None:
     gave_up = threading.Event()
 
-    def slow(_spec: ModelSpec, on_progress: Callable[[float], bool]) -> ScriptedBackend:
-        eventually(lambda: not on_progress(0.5))
+    def slow(_spec: ModelSpec, on_progress: OnProgress) -> ScriptedBackend:
+        eventually(lambda: not on_progress(ModelLoading("loading", 0.5)))
         gave_up.set()
         raise ModelError("cancelled")
 

@@ -1,0 +1,1 @@
+"""Models on PyTorch, through transformers. Importing anything below here takes seconds."""
