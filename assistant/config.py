@@ -8,11 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from assistant.errors import UsageError
 
 KV_TYPES = ("f16", "q8_0", "q4_0")
+AUTO = "auto"  # typed for what is left to choose
+DEVICES = (AUTO, "cpu", "cuda")
+DTYPES = (AUTO, "f32", "bf16", "f16")
+SWITCHES = {"1": True, "true": True, "0": False, "false": False}
+
+Word = TypeVar("Word", bound=str)
 
 
 class Color(StrEnum):
@@ -59,12 +65,15 @@ OPTION_NAMES = {"max_tokens": "max_new_tokens"}  # what people type → what it 
 class Settings:
     """Frozen, built once, passed on. Each field's comment is its documentation."""
 
-    model: str = ""  # LLMCHAT_MODEL: a .gguf file, a folder with one, or "starter"
+    model: str = ""  # LLMCHAT_MODEL: a .gguf file, a folder with one, "starter", or hf:PATH
     color: Color = Color.AUTO  # LLMCHAT_COLOR: auto, always or never
     window: int = 0  # LLMCHAT_WINDOW: tokens the model may see at once; 0: all it was made for
     kv_type: str = "f16"  # LLMCHAT_KV_TYPE: f16, q8_0 or q4_0; smaller saves memory
     threads: int = 0  # LLMCHAT_THREADS: 0 takes the cores that this process may use
     max_input: int = 10 * 2**20  # LLMCHAT_MAX_INPUT: bytes of one file or of standard input
+    device: str = ""  # LLMCHAT_DEVICE: auto, cpu or cuda, where an hf: model runs
+    dtype: str = ""  # LLMCHAT_DTYPE: auto, f32, bf16 or f16, the numbers of an hf: model
+    int8: bool = False  # LLMCHAT_INT8: 1 computes an hf: model's linear layers in 8 bits (CPU)
     sampling: SamplingChoices = field(default_factory=SamplingChoices)
 
 
@@ -115,11 +124,17 @@ def _parse(variable: str, name: str, text: str) -> object:
             return _one_of(variable, text, [color.value for color in Color], Color)
         case "kv_type":
             return _one_of(variable, text, list(KV_TYPES), str)
+        case "device":
+            return _one_of(variable, text, list(DEVICES), str).replace(AUTO, "")
+        case "dtype":
+            return _one_of(variable, text, list(DTYPES), str).replace(AUTO, "")
+        case "int8":
+            return SWITCHES[_one_of(variable, text, list(SWITCHES), str)]
         case _:
             return text
 
 
-def _one_of(variable: str, text: str, known: list[str], kind: type) -> object:
+def _one_of(variable: str, text: str, known: list[str], kind: type[Word]) -> Word:
     if text not in known:
         raise UsageError(f"{variable}={text}: it is one of {', '.join(known)}", f"unset {variable}")
     return kind(text)

@@ -9,6 +9,7 @@ A file is YAML front matter and a body; `system` and the body are Jinja template
     needs: [files]              # what of it cannot be left out
     gives: markdown             # or code
     shows_files: true           # a terminal shows short files above the answer
+    plain_text: true            # an encoder–decoder model can do it, without system message
     sampling: {temperature: 0.2}
     variables: {reader: a programmer}
     system: You explain code to {{ reader }}.
@@ -47,6 +48,7 @@ KEYS = (
     "variables",
     "system",
     "shows_files",
+    "plain_text",
 )
 
 
@@ -66,7 +68,10 @@ class Gives(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PromptFile:
-    """`needs` is what of `takes` cannot be left out; `variables` maps names to defaults."""
+    """`needs` is what of `takes` cannot be left out; `variables` maps names to defaults.
+
+    `is_plain_text`: an encoder–decoder model can do it from the user's message alone.
+    """
 
     path: Path
     name: str
@@ -79,6 +84,7 @@ class PromptFile:
     system: str
     body: str
     shows_files: bool = False
+    is_plain_text: bool = False
 
     def fill(
         self,
@@ -273,7 +279,8 @@ def read_prompt(path: Path) -> PromptFile:
         variables=head.variables(),
         system=head.text("system", optional=True),
         body=match["body"] or "",
-        shows_files=head.shows_files(),
+        shows_files=head.flag("shows_files"),
+        is_plain_text=head.flag("plain_text"),
     )
 
 
@@ -314,10 +321,10 @@ class _Head:
             raise _wrong(self._path, f"gives has to be one of {', '.join(Gives)}")
         return Gives(value)
 
-    def shows_files(self) -> bool:
-        value = self._values.get("shows_files", False)
+    def flag(self, key: str) -> bool:
+        value = self._values.get(key, False)
         if not isinstance(value, bool):
-            raise _wrong(self._path, "shows_files has to be true or false")
+            raise _wrong(self._path, f"{key} has to be true or false")
         return value
 
     def takes(self, key: str) -> frozenset[Takes]:

@@ -1,22 +1,48 @@
 """The only place that wires: which model, which engine, which session."""
 
 from assistant import paths
-from assistant.backends.base import ModelSpec
+from assistant.backends.base import ModelSpec, Runtime
 from assistant.config import Settings
 from assistant.conversation.session import Session
 from assistant.engine.base import Engine
 from assistant.engine.local import LocalEngine
-from assistant.model_store.local_models import find_model
+from assistant.errors import UsageError
+from assistant.model_store.local_models import TORCH_PREFIX, find_model, find_torch_model
 
 
 def choose_model(settings: Settings) -> ModelSpec:
-    """Raises `ModelError` when there is no such model."""
+    """Raises `ModelError` when there is no such model, `UsageError` when settings contradict it."""
+    if settings.model.startswith(TORCH_PREFIX):
+        return _choose_torch_model(settings)
+    if settings.int8:
+        raise UsageError(
+            "8 bits (--int8, LLMCHAT_INT8) are for hf: models, which run on PyTorch",
+            "-m hf:PATH --int8",
+        )
     return ModelSpec(
         path=find_model(settings.model),
         window=settings.window,
         kv_type=settings.kv_type,
         threads=settings.threads,
         log=paths.writable(paths.state_folder()) / "llamacpp.log",
+    )
+
+
+def _choose_torch_model(settings: Settings) -> ModelSpec:
+    if settings.kv_type != "f16":
+        raise UsageError(
+            f"LLMCHAT_KV_TYPE={settings.kv_type}: on PyTorch keys and values have the type of "
+            "the weights",
+            "unset LLMCHAT_KV_TYPE",
+        )
+    return ModelSpec(
+        path=find_torch_model(settings.model.removeprefix(TORCH_PREFIX)),
+        window=settings.window,
+        threads=settings.threads,
+        runtime=Runtime.TORCH,
+        device=settings.device,
+        dtype=settings.dtype,
+        int8=settings.int8,
     )
 
 

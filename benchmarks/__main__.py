@@ -3,7 +3,17 @@
 import importlib
 import sys
 
-NAMES = ("startup", "cold_answer", "decoding", "prefill", "batching", "cancel", "rendering")
+NAMES = (
+    "startup",
+    "cold_answer",
+    "decoding",
+    "prefill",
+    "batching",
+    "cancel",
+    "rendering",
+    "runtimes",
+    "gpu",
+)
 
 
 def main(names: list[str]) -> int:

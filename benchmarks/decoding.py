@@ -9,18 +9,19 @@ from assistant.engine.base import GenerationRequest
 from assistant.engine.local import LocalEngine
 from assistant.events import Finished, TextChunk
 from assistant.messages import ChatPrompt, Role, message
-from benchmarks.llama_peer import SEED, LlamaPeer
+from benchmarks.llama_peer import SEED, llama_peer
 from benchmarks.measure import ratio, show, starter_engine
+from benchmarks.worker import Worker
 
 NEW_TOKENS = 256
 
 
 def main() -> None:
-    engine, peer = starter_engine(), LlamaPeer(window=2048)
+    engine, peer = starter_engine(), Worker(llama_peer, 2048)
     for depth in (128, 1024):
         question = question_of(engine, depth)
         measured = ratio(
-            partial(ours, engine, question), partial(peer.decode, question, NEW_TOKENS)
+            partial(ours, engine, question), partial(peer.ask, "decode", question, NEW_TOKENS)
         )
         name = f"decode tokens/s, {NEW_TOKENS} tokens at depth {depth:,}, against Llama"
         show(name, measured, 1.0, at_most=False)

@@ -6,16 +6,17 @@ from assistant.engine.base import GenerationRequest, Keep
 from assistant.engine.local import LocalEngine
 from assistant.events import TextChunk
 from assistant.messages import RawPrompt
-from benchmarks.llama_peer import LlamaPeer
+from benchmarks.llama_peer import llama_peer
 from benchmarks.measure import ratio, show, starter_engine
+from benchmarks.worker import Worker
 
 TOKENS = 2048
 
 
 def main() -> None:
-    engine, peer = starter_engine(), LlamaPeer(window=TOKENS + 256)
+    engine, peer = starter_engine(), Worker(llama_peer, TOKENS + 256)
     ids = tuple(number * 7919 % 40_000 + 100 for number in range(TOKENS))
-    measured = ratio(lambda: ours(engine, ids), lambda: peer.prefill(ids))
+    measured = ratio(lambda: ours(engine, ids), lambda: peer.ask("prefill", list(ids)))
     show(f"prefill tokens/s, {TOKENS:,} tokens, against Llama.eval", measured, 1.0, at_most=False)
     engine.close()
     peer.close()

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from assistant.backends.base import ModelSpec
+from assistant.backends.base import ModelSpec, Runtime
+from assistant.backends.huggingface.gguf_conversion import convert
 from assistant.engine.local import LocalEngine
+from assistant.model_store.gguf_file import read_gguf
 from assistant.model_store.local_models import find_model
 
 ROOT = Path(__file__).parent.parent
@@ -45,6 +47,29 @@ def starter_spec() -> ModelSpec:
 def starter_engine(starter_spec: ModelSpec) -> Iterator[LocalEngine]:
     """Loaded once; what earlier tests asked may still be cached."""
     engine = LocalEngine(starter_spec)
+    for _ in engine.load():
+        pass
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def torch_starter_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The starter model as PyTorch reads it, converted once: 15 seconds."""
+    file = read_gguf(find_model("starter"))
+    return convert(file, tmp_path_factory.mktemp("cache"), lambda _loading: True)
+
+
+@pytest.fixture(scope="session")
+def torch_starter_spec(torch_starter_folder: Path) -> ModelSpec:
+    """The starter model on PyTorch, on one core."""
+    return ModelSpec(torch_starter_folder, threads=1, runtime=Runtime.TORCH, dtype="f32")
+
+
+@pytest.fixture(scope="session")
+def torch_starter_engine(torch_starter_spec: ModelSpec) -> Iterator[LocalEngine]:
+    """Loaded once; what earlier tests asked may still be cached."""
+    engine = LocalEngine(torch_starter_spec)
     for _ in engine.load():
         pass
     yield engine

@@ -26,8 +26,25 @@ def test_every_setting_has_its_variable() -> None:
         "LLMCHAT_KV_TYPE": "q8_0",
         "LLMCHAT_THREADS": "2",
         "LLMCHAT_MAX_INPUT": "1000",
+        "LLMCHAT_DEVICE": "cuda",
+        "LLMCHAT_DTYPE": "bf16",
+        "LLMCHAT_INT8": "1",
     }
-    assert load_settings(environment) == Settings("a.gguf", Color.NEVER, 2048, "q8_0", 2, 1000)
+    assert load_settings(environment) == Settings(
+        "a.gguf", Color.NEVER, 2048, "q8_0", 2, 1000, "cuda", "bf16", True
+    )
+
+
+def test_auto_leaves_the_choice_open() -> None:
+    environment = {"LLMCHAT_DEVICE": "auto", "LLMCHAT_DTYPE": "auto"}
+    assert load_settings(environment) == Settings(device="", dtype="")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("1", True), ("true", True), ("0", False), ("false", False)]
+)
+def test_a_switch_is_on_or_off(text: str, expected: bool) -> None:
+    assert load_settings({"LLMCHAT_INT8": text}).int8 is expected
 
 
 @pytest.mark.parametrize(
@@ -38,6 +55,9 @@ def test_every_setting_has_its_variable() -> None:
         ("LLMCHAT_WINDOW", "-1", "LLMCHAT_WINDOW=-1: it takes a whole number"),
         ("LLMCHAT_THREADS", "two", "LLMCHAT_THREADS=two: it takes a whole number"),
         ("LLMCHAT_MAX_INPUT", "9" * 30, "it takes a whole number"),
+        ("LLMCHAT_DEVICE", "gpu", "LLMCHAT_DEVICE=gpu: it is one of auto, cpu, cuda"),
+        ("LLMCHAT_DTYPE", "int8", "LLMCHAT_DTYPE=int8: it is one of auto, f32, bf16, f16"),
+        ("LLMCHAT_INT8", "yes", "LLMCHAT_INT8=yes: it is one of 1, true, 0, false"),
     ],
 )
 def test_a_wrong_variable_is_named(variable: str, text: str, reason: str) -> None:

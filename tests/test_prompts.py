@@ -25,7 +25,7 @@ from assistant.prompts import (
     read_prompt,
 )
 
-BUILT_IN = ("ask", "complete", "explain", "generate")
+BUILT_IN = ("ask", "complete", "explain", "generate", "summarize", "translate")
 QUICKSORT = Attachment("quicksort.py", "def sort(x):\n    return x\n", "python")
 ERRORS = Attachment("stdin", "KeyError: 'a'", "")
 
@@ -56,6 +56,21 @@ GOLDEN = {
             "You write correct, complete code. Answer with one code block and nothing else.",
         ),
         (Role.USER, "A heap"),
+    ],
+    ("summarize", "", (ERRORS,)): [
+        (
+            Role.SYSTEM,
+            "You summarize text and code in a few plain sentences. Leave out what does not matter.",
+        ),
+        (Role.USER, "Summarize this:\n\nstdin:\n```\nKeyError: 'a'\n```"),
+    ],
+    ("translate", "", (QUICKSORT,)): [
+        (
+            Role.SYSTEM,
+            "You translate text between human languages and code between programming languages. "
+            "Keep the meaning and the form, and answer with the translation and nothing else.",
+        ),
+        (Role.USER, f"Translate this to English:\n\nquicksort.py:\n{QUICKSORT_FENCED}"),
     ],
     ("complete", "", (QUICKSORT,)): [
         (
@@ -110,6 +125,11 @@ def test_generate_can_be_told_the_language() -> None:
     assert filled[-1].text == "A heap\n\nWrite it in Rust."
 
 
+def test_translate_can_be_told_the_language() -> None:
+    filled = find_prompt("translate").fill("", [ERRORS], {"language": "{{ files }}"})
+    assert filled[-1].text.startswith("Translate this to {{ files }}:\n\nstdin:\n")
+
+
 def test_built_in_prompts_say_what_they_take_and_give() -> None:
     kinds = {prompt.name: ({*prompt.needs}, prompt.gives) for prompt in list_prompts()}
     assert kinds == {
@@ -117,7 +137,11 @@ def test_built_in_prompts_say_what_they_take_and_give() -> None:
         "explain": ({Takes.FILES}, Gives.MARKDOWN),
         "generate": ({Takes.QUESTION}, Gives.CODE),
         "complete": ({Takes.STDIN}, Gives.CODE),
+        "summarize": ({Takes.FILES}, Gives.MARKDOWN),
+        "translate": ({Takes.FILES}, Gives.MARKDOWN),
     }
+    plain = [prompt.name for prompt in list_prompts() if prompt.is_plain_text]
+    assert plain == ["generate", "summarize", "translate"]
 
 
 def test_parts_name_where_their_text_came_from() -> None:
@@ -159,7 +183,7 @@ def test_a_prompt_of_the_user_is_found_beside_the_built_in_ones(write_prompt: Wr
         "gives: code\nsampling: {temperature: 0.5, top_k: 3}\nvariables: {reader: you, n: 3}\n"
         "system: |\n  Be {{ reader }}{{ n }}.",
     )
-    assert prompt_names() == (*BUILT_IN[:3], "generate", "own")
+    assert prompt_names() == (*BUILT_IN[:4], "own", *BUILT_IN[4:])
     assert prompt.gives is Gives.CODE
     assert prompt.sampling == SamplingChoices(temperature=0.5, top_k=3)
     system, user = prompt.fill("Why?", [QUICKSORT], {"reader": "me"})
@@ -198,6 +222,8 @@ def test_a_rule_in_the_body_does_not_end_the_front_matter(write_prompt: WritePro
         ("needs: [{a: 1}]", "needs has", ""),
         ("gives: text", "gives has to be one of markdown, code", ""),
         ("gives: [code]", "gives has to be one of", ""),
+        ("plain_text: 1", "plain_text has to be true or false", ""),
+        ("shows_files: 'yes'", "shows_files has to be true or false", ""),
         ("variables: {question: a}", "cannot be named 'question'", ""),
         ("variables: {a b: c}", "cannot be named 'a b'", ""),
         ("variables: {a: yes}", "in quotes", ""),
@@ -276,6 +302,8 @@ def test_nothing_given_is_left_out_silently(
         ("explain", "Why?", (), "explain needs text on standard input or a file"),
         ("complete", "", (), "complete needs text on standard input or a file"),
         ("complete", "Why?", (QUICKSORT,), "complete takes no question"),
+        ("summarize", "Why?", (QUICKSORT,), "summarize takes no question"),
+        ("translate", "", (), "translate needs text on standard input or a file"),
     ],
 )
 def test_what_is_needed_must_be_given_and_what_is_not_taken_must_not(

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from assistant.backends.base import ModelSpec, Runtime
 from assistant.config import Settings
-from assistant.errors import ModelError
+from assistant.errors import ModelError, UsageError
 from assistant.model_store.local_models import find_model
 from assistant.startup import choose_model, open_engine
 
@@ -15,6 +16,44 @@ def test_settings_reach_the_model(private_home: Path) -> None:
     assert spec.path == find_model()
     assert (spec.window, spec.kv_type, spec.threads) == (1024, "q8_0", 2)
     assert spec.log == private_home / "state" / "llamacpp.log"
+    assert spec.runtime is Runtime.LLAMACPP
+
+
+def test_a_prefix_chooses_pytorch(tmp_path: Path) -> None:
+    (tmp_path / "config.json").touch()
+    settings = Settings(
+        model=f"hf:{tmp_path}", window=1024, threads=2, device="cpu", dtype="f32", int8=True
+    )
+    assert choose_model(settings) == ModelSpec(
+        tmp_path,
+        window=1024,
+        threads=2,
+        runtime=Runtime.TORCH,
+        device="cpu",
+        dtype="f32",
+        int8=True,
+    )
+    assert choose_model(Settings(model="hf:starter")).path == find_model()
+
+
+def test_settings_of_pytorch_do_not_hinder_a_gguf_file() -> None:
+    spec = choose_model(Settings(device="cuda", dtype="bf16"))
+    assert spec == choose_model(Settings())
+
+
+@pytest.mark.parametrize(
+    ("settings", "message", "hint"),
+    [
+        (Settings(int8=True), "--int8", "-m hf:PATH --int8"),
+        (Settings(model="hf:starter", kv_type="q8_0"), "LLMCHAT_KV_TYPE=q8_0", "unset "),
+    ],
+)
+def test_settings_of_the_other_runtime_are_refused(
+    settings: Settings, message: str, hint: str
+) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        choose_model(settings)
+    assert hint in caught.value.hint
 
 
 def test_a_model_that_is_not_there_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from assistant.backends.base import Backend, ModelSpec, OnProgress, Runtime
 from assistant.errors import ModelError
+from assistant.events import ModelLoading
 
 
 def open_backend(spec: ModelSpec, on_progress: OnProgress) -> Backend:
@@ -14,9 +15,10 @@ def open_backend(spec: ModelSpec, on_progress: OnProgress) -> Backend:
 
 
 def _open_torch(spec: ModelSpec, on_progress: OnProgress) -> Backend:
+    on_progress(ModelLoading("starting PyTorch"))
     try:
-        from assistant.backends.huggingface.opening import open_model  # imports torch: seconds
-    except ImportError as err:
+        from assistant.backends.huggingface.opening import open_model  # takes seconds
+    except (ImportError, OSError) as err:  # OSError: one of its libraries does not load
         raise ModelError(
             f"hf: models run on PyTorch, which cannot be imported: {err}",
             "install it: pip install 'llmchat[torch]'",

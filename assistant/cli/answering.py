@@ -3,8 +3,8 @@
 import os
 import stat
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TextIO
 
 from assistant.attachments.files import read_attachment
@@ -40,6 +40,7 @@ class Asked:
     prompt: str
     text: str = ""
     files: Sequence[str] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 SHOWN_LINES = 40  # of a file that a terminal shows again
@@ -48,6 +49,8 @@ SHOWN_LINES = 40  # of a file that a terminal shows again
 MISSING = {
     "ask": ("there is no question", 'llmchat "how do I …?"'),
     "explain": ("explain needs a file", "llmchat explain FILE"),
+    "summarize": ("summarize needs a file", "llmchat summarize FILE"),
+    "translate": ("translate needs a file", "llmchat translate --to LANGUAGE FILE"),
     "generate": ("generate needs a description", 'llmchat generate "a function that …"'),
     "complete": ("complete needs code on standard input", "llmchat complete < FILE"),
 }
@@ -113,7 +116,7 @@ def _question(asked: Asked, prompt: PromptFile, settings: Settings, report: Repo
     if not (asked.text.strip() or attachments):
         raise UsageError(*MISSING[asked.prompt])
     if asked.text.strip() or Takes.QUESTION not in prompt.needs:
-        return Question(prompt, asked.text, attachments)
+        return Question(prompt, asked.text, attachments, variables=asked.variables)
     # Nothing but standard input: it is the question.
     return Question(prompt, attachments[-1].text.rstrip("\n"), attachments[:-1])
 

@@ -47,6 +47,8 @@ app = typer.Typer(
     subcommand_metavar="QUESTION | COMMAND …",
 )
 app.command("explain", cls=PlainCommand)(commands.explain)
+app.command("summarize", cls=PlainCommand)(commands.summarize)
+app.command("translate", cls=PlainCommand)(commands.translate)
 app.command("generate", cls=PlainCommand)(commands.generate)
 app.command("complete", cls=PlainCommand)(commands.complete)
 app.command(QUESTION, cls=PlainCommand, hidden=True)(commands.ask)

@@ -1,7 +1,7 @@
 """The commands: each turns its words into one call."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Annotated
 
@@ -17,6 +17,10 @@ SPELT_ALIKE = 0.75  # difflib's ratio; explian and explain have 0.86
 Words = Annotated[list[str] | None, typer.Argument(metavar="QUESTION", hidden=True)]
 Description = Annotated[list[str] | None, typer.Argument(metavar="DESCRIPTION", hidden=True)]
 Files = Annotated[list[str] | None, typer.Argument(metavar="FILE", hidden=True)]
+Language = Annotated[
+    str | None,
+    typer.Option("--to", metavar="LANGUAGE", help="Of people or of programs: German, Rust."),
+]
 
 
 @shared_options
@@ -41,11 +45,35 @@ def explain(_ctx: typer.Context, files: Files = None, *, options: Options) -> No
     llmchat explain src/app.py
     git diff | llmchat explain
     """
-    files = files or []
-    if len(files) > 1 and not any(_is_there(name) for name in files):
-        question = _text(["explain", *files]).replace('"', "'")
-        raise InputError(f"there is no file {files[0]}", f'a question: llmchat "{question}"')
-    _answer("explain", options, files=files)
+    _answer("explain", options, files=_files("explain", files))
+
+
+@shared_options
+def summarize(_ctx: typer.Context, files: Files = None, *, options: Options) -> None:
+    """Say in a few sentences what a text or code is about. A file named - is standard input.
+
+    \b
+    llmchat summarize notes.md
+    git log -20 | llmchat summarize
+    """
+    _answer("summarize", options, files=_files("summarize", files))
+
+
+@shared_options
+def translate(
+    _ctx: typer.Context, files: Files = None, to: Language = None, *, options: Options
+) -> None:
+    """Translate text or code. A file named - is standard input; -x leaves only the code.
+
+    \b
+    llmchat translate --to German notes.md
+    llmchat translate --to Rust -x sort.py > sort.rs
+    """
+    language = _text([to or ""]).strip()
+    if not language:
+        raise UsageError("translate needs a language", "llmchat translate --to LANGUAGE FILE")
+    names = _files("translate", files, f"to {language}")
+    _answer("translate", options, files=names, variables={"language": language})
 
 
 @shared_options
@@ -74,10 +102,25 @@ def answer_standard_input(options: Options) -> None:
     _answer("ask", options)
 
 
-def _answer(prompt: str, options: Options, text: str = "", files: Sequence[str] = ()) -> None:
+def _answer(
+    prompt: str,
+    options: Options,
+    text: str = "",
+    files: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
+) -> None:
     from assistant.cli.answering import Asked, answer  # engines and prompts: nothing for --help
 
-    raise typer.Exit(answer(Asked(prompt, text, files), options))
+    raise typer.Exit(answer(Asked(prompt, text, files, variables or {}), options))
+
+
+def _files(command: str, names: list[str] | None, ending: str = "") -> list[str]:
+    """The names; several words of which none is a file were meant as a question."""
+    names = names or []
+    if len(names) > 1 and not any(_is_there(name) for name in names):
+        question = _text([command, *names, *ending.split()]).replace('"', "'")
+        raise InputError(f"there is no file {names[0]}", f'a question: llmchat "{question}"')
+    return names
 
 
 def _text(words: Sequence[str]) -> str:

@@ -20,8 +20,15 @@ if TYPE_CHECKING:
 MODEL = Annotated[
     str | None,
     typer.Option(
-        "--model", "-m", metavar="MODEL", help="A .gguf file, a folder with one, or starter."
+        "--model",
+        "-m",
+        metavar="MODEL",
+        help="A .gguf file, a folder with one, starter, or hf:PATH to run it on PyTorch.",
     ),
+]
+INT8 = Annotated[
+    bool | None,
+    typer.Option("--int8", help="Compute an hf: model's linear layers in 8 bits (CPU)."),
 ]
 OPTION = Annotated[
     list[str] | None,
@@ -57,6 +64,7 @@ class Options:
     """What was typed; None: not typed here."""
 
     model: MODEL = None
+    int8: INT8 = None
     option: OPTION = None
     extract: EXTRACT = None
     show_prompt: SHOW_PROMPT = None
@@ -80,6 +88,8 @@ class Options:
         settings = replace(load_settings(), sampling=self.sampling())
         if self.color is not None:
             settings = replace(settings, color=_choice("--color", self.color, Color))
+        if self.int8 is not None:
+            settings = replace(settings, int8=self.int8)
         return replace(settings, model=self.model) if self.model is not None else settings
 
     def sampling(self) -> SamplingChoices:

@@ -3,6 +3,7 @@
 Every front end calls this, and knows nothing else of engines.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -10,18 +11,22 @@ from assistant.backends.base import SamplingOptions
 from assistant.config import SamplingChoices
 from assistant.conversation.window import Ledger, fit
 from assistant.engine.base import AnswerStream, Engine, GenerationRequest
-from assistant.messages import Attachment, ChatPrompt, Rendered
+from assistant.messages import Attachment, ChatPrompt, Message, Prompt, RawPrompt, Rendered, Role
 from assistant.prompts import PromptFile
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a user asks: words, attachments, and the prompt file that puts them into place."""
+    """What a user asks: words, attachments, and the prompt file that puts them into place.
+
+    `variables` of the prompt file that were chosen.
+    """
 
     prompt: PromptFile
     text: str = ""
     attachments: tuple[Attachment, ...] = ()
     sampling: SamplingChoices = field(default_factory=SamplingChoices)
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ class Session:
         self._first_day = date.today()
 
     def ask(self, question: Question) -> Turn:
-        """Start the answer. Raises `PromptTooLong`, `TemplateError` or `UsageError` at once."""
+        """Start the answer. Raises `PromptTooLong`, `ModelError` or `UsageError` at once."""
         prompt = self._prompt(question)
         choices = question.sampling.over(self._sampling).over(question.prompt.sampling)
         ledger = fit(self._engine, prompt, choices.max_new_tokens)
@@ -57,9 +62,16 @@ class Session:
         """The exact prompt that `ask` would send; runs nothing."""
         return self._engine.render(self._prompt(question))
 
-    def _prompt(self, question: Question) -> ChatPrompt:
-        messages = question.prompt.fill(question.text, question.attachments)
-        return ChatPrompt(messages, self._first_day)
+    def _prompt(self, question: Question) -> Prompt:
+        file = question.prompt
+        messages = file.fill(question.text, question.attachments, question.variables)
+        if file.is_plain_text and self._engine.info.abilities.encoder:
+            return RawPrompt(_user_text(messages))
+        return ChatPrompt(messages, self._first_day)  # which an encoder–decoder model refuses
+
+
+def _user_text(messages: Sequence[Message]) -> str:
+    return "\n\n".join(message.text for message in messages if message.role is Role.USER)
 
 
 def _options(choices: SamplingChoices) -> SamplingOptions:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from assistant.engine.base import Engine, Measure
 from assistant.errors import PromptTooLong
-from assistant.messages import ChatPrompt, PartTokens
+from assistant.messages import PartTokens, Prompt
 
 DEFAULT_NEW_TOKENS = 1024
 SMALLEST_ANSWER = 16  # tokens; with less room than this there is no point in asking
@@ -23,7 +23,7 @@ class Ledger:
     is_shortened: bool
 
 
-def fit(engine: Engine, prompt: ChatPrompt, wanted_tokens: int | None) -> Ledger:
+def fit(engine: Engine, prompt: Prompt, wanted_tokens: int | None) -> Ledger:
     """Measure the prompt and decide how long the answer may be.
 
     Raises `PromptTooLong` that lists what takes how much.

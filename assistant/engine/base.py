@@ -68,6 +68,13 @@ class AnswerStream(Protocol):
 
 
 class Engine(Protocol):
+    """One model, until `close()`.
+
+    When its runtime breaks, what runs and waits ends as `Reason.FAILED` with the text it has, and
+    the model is loaded once more. Who asks for anything while it is loaded waits. When it cannot
+    be loaded, every call raises the reason.
+    """
+
     @property
     def info(self) -> BackendInfo: ...
 
@@ -88,7 +95,11 @@ class Engine(Protocol):
         ...
 
     def score(self, prompt: Prompt, continuations: Sequence[str]) -> list[float]:
-        """Natural log-probability of each continuation after the prompt."""
+        """Natural log-probability of each continuation after the prompt.
+
+        Raises `PromptTooLong`, `NotEnoughMemory`, `UsageError`, and `EngineFailed` when the
+        runtime breaks meanwhile.
+        """
         ...
 
     def close(self) -> None: ...

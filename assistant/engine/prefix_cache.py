@@ -21,10 +21,14 @@ class _Stored:
 
 
 class PrefixCache:
-    """Driven by the engine's thread; `longest_prefix` may be asked from any."""
+    """Driven by the engine's thread; `longest_prefix` may be asked from any.
+
+    What an encoder has read serves no other prompt: then nothing is found, and nothing kept.
+    """
 
     def __init__(self, backend: Backend, max_bytes: int) -> None:
         self._backend = backend
+        self._is_encoder = backend.info.abilities.encoder
         self._max_bytes = max_bytes
         self._busy: dict[int, list[int]] = {}  # slot → the tokens of its sequence, growing
         self._done: dict[int, int] = {}  # slot → how many of them are in the KV cache
@@ -67,7 +71,7 @@ class PrefixCache:
         """The sequence has ended; keep what is worth keeping, and what was kept before it."""
         held = tuple(self._busy.pop(slot)[: self._done.pop(slot)])
         found, trims = self._found.pop(slot), self._backend.info.abilities.trims
-        if keep is Keep.NOTHING:
+        if keep is Keep.NOTHING or self._is_encoder:
             held = held[:found] if trims else ()
         elif keep is Keep.PREFIX and trims:
             held = held[:prompt_tokens]
@@ -147,6 +151,8 @@ class PrefixCache:
         The last one is always computed, for its logits, and never alone where that can be
         helped: one row and several are computed by different kernels.
         """
+        if self._is_encoder:
+            return 0
         length = common_prefix(ids, held)
         if self._backend.info.abilities.trims:
             return max(0, min(length, len(ids) - 2))

@@ -21,6 +21,8 @@ from assistant.events import (
 from assistant.messages import Rendered
 
 REPETITION_CHECK_EVERY = 16  # tokens
+# Predicts the seconds to read so many tokens; None before the first measurement.
+SecondsFor = Callable[[float], float | None]
 
 
 class Sequence:
@@ -102,10 +104,18 @@ class Sequence:
 
 
 class Run:
-    """A request, its sequences and the queue that its reader empties."""
+    """A request, its sequences and the queue that its reader empties.
+
+    `asked_at` is when its deadline begins to count (`time.monotonic()`).
+    """
 
     def __init__(
-        self, request: GenerationRequest, rendered: Rendered, tokenizer: Tokenizer, seed: int
+        self,
+        request: GenerationRequest,
+        rendered: Rendered,
+        tokenizer: Tokenizer,
+        seed: int,
+        asked_at: float,
     ) -> None:
         self.request = request
         self.rendered = rendered
@@ -116,7 +126,7 @@ class Run:
         self.is_finished = False
         self.cached_tokens = 0
         self.queue_position = 0
-        self.started = time.monotonic()
+        self.started = asked_at
         self.admitted: float | None = None
         self.first_token: float | None = None
         self.last_token = self.started
@@ -141,7 +151,7 @@ class Run:
     def tell(self, event: Event) -> None:
         self.events.put(event)
 
-    def progress(self, seconds_for: Callable[[float], float | None]) -> None:
+    def progress(self, seconds_for: SecondsFor) -> None:
         """Tell how much of the prompt is read."""
         done = min(self.leader.done, self.prompt_tokens)
         left = self.prompt_tokens - done

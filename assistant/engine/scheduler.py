@@ -10,12 +10,12 @@ from collections import deque
 from dataclasses import dataclass
 
 from assistant.backends.base import Backend, DecodeResult, Row
-from assistant.engine.base import Priority
+from assistant.engine.places import Places, is_background
 from assistant.engine.prefix_cache import PrefixCache
 from assistant.engine.run import Run, Sequence
 from assistant.engine.scoring import Scoring
 from assistant.errors import AssistantError, NotEnoughMemory
-from assistant.events import Queued, Reason, TokenLogprob, WrittenToken
+from assistant.events import TokenLogprob, WrittenToken
 
 SHARED_CALL_SECONDS = 0.2  # of work in a call that others wait for
 QUIET_SECONDS = 2.0  # after an arrival beside others, before calls grow large again
@@ -46,17 +46,16 @@ class Scheduler:
     def __init__(self, backend: Backend, cache: PrefixCache) -> None:
         self._backend = backend
         self._cache = cache
-        self._waiting: deque[Run] = deque()
-        self._running: list[Sequence] = []
+        self._places = Places(backend, cache)
+        self._reads_whole = backend.info.abilities.encoder  # computed when its last token is there
         self._scorings: deque[Scoring] = deque()
-        self._is_full = False  # nobody is admitted before somebody ends
         self._last_contention = -QUIET_SECONDS
         self._tokens_per_second: float | None = None  # prefill
         self.in_flight: InFlight | None = None
 
     @property
     def is_idle(self) -> bool:
-        return not self._waiting and not self._running and not self._scorings
+        return not self._places.runs and not self._scorings
 
     def seconds_for(self, prompt_tokens: float) -> float | None:
         """Predicted seconds to read so many tokens; None before the first measurement."""
@@ -66,8 +65,7 @@ class Scheduler:
     def add(self, run: Run) -> None:
         if not self.is_idle:
             self._last_contention = time.monotonic()
-        urgent = [_is_background(waiting) for waiting in self._waiting].count(False)
-        self._waiting.insert(len(self._waiting) if _is_background(run) else urgent, run)
+        self._places.add(run)
 
     def add_scoring(self, scoring: Scoring) -> None:
         self._scorings.append(scoring)
@@ -79,8 +77,8 @@ class Scheduler:
 
     def _answer(self) -> None:
         """Admit who fits, run one native call, hand out what it gave."""
-        self._end_what_should_end()
-        self._admit()
+        self._places.end_what_should_end()
+        self._places.admit(self.seconds_for)
         chosen = self._choose()
         if not chosen:
             return
@@ -94,7 +92,7 @@ class Scheduler:
             self._learn(chosen, seconds)
             self._advance(chosen)
         elif result is DecodeResult.NO_ROOM:
-            self._make_room()
+            self._places.make_room()
 
     def _decode(self, rows: list[Row], by_run: dict[Run, int]) -> tuple[DecodeResult, float]:
         """One native call and the seconds it took."""
@@ -106,98 +104,23 @@ class Scheduler:
             self.in_flight = None
 
     def fail_all(self, error: AssistantError) -> None:
-        """The backend broke or is closed: every request ends, no slot is given back to it."""
-        for run in {*(s.run for s in self._running), *self._waiting}:
-            for sequence in run.sequences:
-                sequence.end(Reason.FAILED, (error.message, error.hint))
-            run.finish()
+        """The backend broke or is closed: everybody who asked hears of it."""
+        self._places.fail_all(error)
         for scoring in self._scorings:
             scoring.fail(error)
-        self._running.clear()
-        self._waiting.clear()
         self._scorings.clear()
-
-    # ── coming and going ────────────────────────────────────────────────────────────────────
-
-    def _admit(self) -> None:
-        self._is_full = self._is_full and bool(self._running)
-        if self._is_full:
-            self._tell_positions()
-            return
-        for run in list(self._waiting):
-            for sequence in run.sequences:
-                if not self._cache.has_free_slot():
-                    self._tell_positions()
-                    return
-                if sequence.slot is None and sequence.reason is None:
-                    if sequence is not run.leader and run.is_prefilling:
-                        break  # the others copy the prompt once it is there
-                    self._start(sequence)
-            else:
-                self._waiting.remove(run)
-
-    def _start(self, sequence: Sequence) -> None:
-        run = sequence.run
-        sequence.slot, sequence.done = self._cache.take(sequence.tokens)
-        if run.admitted is None:
-            run.admitted, run.cached_tokens = time.monotonic(), sequence.done
-            run.progress(self.seconds_for)
-        if sequence.sampler is None:
-            request = run.request
-            sequence.sampler = self._backend.new_sampler(
-                request.sampling, sequence.seed, request.grammar
-            )
-        self._running.append(sequence)
-
-    def _tell_positions(self) -> None:
-        for position, run in enumerate((r for r in self._waiting if r.admitted is None), start=1):
-            if run.queue_position != position:
-                run.queue_position = position
-                run.tell(Queued(position))
-
-    def _end_what_should_end(self) -> None:
-        now = time.monotonic()
-        for run in {*(s.run for s in self._running), *self._waiting}:
-            if run.end_with is None and run.deadline is not None and now > run.deadline:
-                run.end_with = Reason.DEADLINE
-            if run.end_with is not None:
-                for sequence in run.sequences:
-                    sequence.end(run.end_with)
-        self._release_ended()
-
-    def _release_ended(self) -> None:
-        """Give back the slots of what has ended, and finish the runs that are over."""
-        ended = [s for s in self._running if s.reason is not None]
-        self._is_full = self._is_full and not ended
-        for sequence in ended:
-            self._release(sequence)
-            self._finish_if_over(sequence.run)
-        for run in [run for run in self._waiting if run.end_with is not None]:
-            self._finish_if_over(run)
-
-    def _finish_if_over(self, run: Run) -> None:
-        if all(s.reason is not None for s in run.sequences):
-            run.finish()
-            if run in self._waiting:
-                self._waiting.remove(run)
-
-    def _release(self, sequence: Sequence) -> None:
-        run = sequence.run
-        if sequence.slot is not None:
-            self._cache.give_back(sequence.slot, run.request.keep, run.prompt_tokens)
-            sequence.slot = None
-        self._running.remove(sequence)
 
     # ── one step ────────────────────────────────────────────────────────────────────────────
 
     def _choose(self) -> list[tuple[Sequence, int]]:
         """Who takes part in the next call, with how many tokens."""
-        writing = [s for s in self._running if s.pending == 1][: self._backend.max_rows]
-        reading = [s for s in self._running if s.pending > 1]
+        running = self._places.running
+        writing = [s for s in running if s.pending == 1][: self._backend.max_rows]
+        reading = [s for s in running if s.pending > 1]
         chosen = [(s, 1) for s in writing]
         if not reading:
             return chosen
-        interactive = [s for s in reading if not _is_background(s.run)] or reading
+        interactive = [s for s in reading if not is_background(s.run)] or reading
         budget = self._prompt_budget(len(writing), max(s.pending for s in reading))
         for place, sequence in enumerate(interactive):
             share = max(SMALLEST_CHUNK, budget // (len(interactive) - place))
@@ -211,11 +134,12 @@ class Scheduler:
     def _prompt_budget(self, writing: int, longest: int) -> int:
         """Prompt tokens for the next call; `longest` is the most that one sequence still needs."""
         most = self._backend.max_rows - writing
+        if self._reads_whole:
+            return most
         if self._tokens_per_second is None and longest > 4 * PROBE_TOKENS:
             return PROBE_TOKENS
-        runs = {s.run for s in self._running} | set(self._waiting)
         is_quiet = time.monotonic() - self._last_contention > QUIET_SECONDS
-        if len(runs) == 1 and is_quiet and not self._scorings:
+        if len(self._places.runs) == 1 and is_quiet and not self._scorings:
             return most
         return self._shared_budget(most)
 
@@ -226,10 +150,14 @@ class Scheduler:
         return max(SMALLEST_CHUNK, min(most, int(self._tokens_per_second * SHARED_CALL_SECONDS)))
 
     def _learn(self, chosen: list[tuple[Sequence, int]], seconds: float) -> None:
-        rows = sum(tokens for _, tokens in chosen)
-        if rows - len(chosen) < SMALLEST_CHUNK:
+        computed = sum(tokens for _, tokens in chosen)
+        if computed - len(chosen) < SMALLEST_CHUNK:
             return
-        speed = rows / max(seconds, 1e-6)
+        if self._reads_whole:
+            if any(tokens < s.pending for s, tokens in chosen):
+                return
+            computed = sum(s.done + tokens for s, tokens in chosen)
+        speed = computed / max(seconds, 1e-6)
         known = self._tokens_per_second
         self._tokens_per_second = speed if known is None else 0.5 * (known + speed)
 
@@ -253,7 +181,7 @@ class Scheduler:
         # Readers wake up with the first word: none is told while a sampler has yet to run.
         for sequence, token in drawn:
             sequence.write(token, self._backend.info.window)
-        self._release_ended()
+        self._places.release_ended()
 
     def _sample(self, row: int, sequence: Sequence) -> int:
         assert sequence.sampler is not None
@@ -272,38 +200,6 @@ class Scheduler:
             tuple(TokenLogprob(int(t), float(values[t])) for t in best),
         )
 
-    def _make_room(self) -> None:
-        """The cache is full: idle tokens go first, then the youngest request waits."""
-        if self._cache.put_away_idle():
-            return
-        runs = list(dict.fromkeys(s.run for s in reversed(self._running)))
-        youngest = max(runs, key=lambda run: (_is_background(run), run.admitted or 0.0))
-        if len(runs) > 1:
-            self._put_back(youngest)
-        elif youngest.is_prefilling:
-            for sequence in youngest.sequences:
-                error = ("not enough memory for this prompt", "attach less")
-                sequence.end(Reason.FAILED, error)
-        else:
-            for sequence in self._running:
-                sequence.end(Reason.CONTEXT_FULL)
-        self._release_ended()
-
-    def _put_back(self, run: Run) -> None:
-        """It goes on where it stopped when another one has ended."""
-        self._is_full = True
-        if run not in self._waiting:
-            self._waiting.insert(self._first_place(run), run)
-        for sequence in [s for s in self._running if s.run is run]:
-            self._release(sequence)
-        while self._cache.put_away_idle():
-            pass
-
-    def _first_place(self, run: Run) -> int:
-        """Before all of its own priority."""
-        is_behind = [_is_background(run) and not _is_background(w) for w in self._waiting]
-        return is_behind.count(True)
-
     # ── scores ──────────────────────────────────────────────────────────────────────────────
 
     def _score(self) -> None:
@@ -313,7 +209,7 @@ class Scheduler:
         scoring, backend, cache = self._scorings[0], self._backend, self._cache
         if not scoring.holds_slot and not cache.has_free_slot():
             return
-        others = self._waiting or self._running
+        others = self._places.runs
         most = self._shared_budget(backend.max_rows) if others else backend.max_rows
         rows = scoring.next_rows(cache, backend.info.window, most, backend.max_outputs)
         if rows:
@@ -342,7 +238,3 @@ def _tokens_by_run(chosen: list[tuple[Sequence, int]]) -> dict[Run, int]:
     for sequence, tokens in chosen:
         by_run[sequence.run] = by_run.get(sequence.run, 0) + tokens
     return by_run
-
-
-def _is_background(run: Run) -> bool:
-    return run.request.priority is Priority.BACKGROUND

@@ -4,8 +4,6 @@ The walk over the bytes is in gguf_header.py. Keys:
 https://github.com/ggml-org/ggml/blob/master/docs/gguf.md#standardized-key-value-pairs
 """
 
-import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -16,17 +14,19 @@ from assistant.errors import ModelError
 from assistant.model_store.gguf_header import (
     TENSOR_TYPES,
     UNKNOWN_TYPE,
-    CutShortError,
     Header,
-    HeaderError,
     Value,
     read_header,
+)
+from assistant.model_store.model_files import (
+    CutShortError,
+    HeaderError,
+    add_samples,
+    open_regular,
 )
 
 MAX_LAYERS = 4_096
 MAX_COUNT = (1 << 31) - 1  # of tokens, heads and the like: llama.cpp keeps them in 32 bits
-SAMPLED_BLOCKS = 256
-BLOCK_BYTES = 4_096
 
 # general.file_type (llama_ftype in llama.h) → the name people know it by
 FILE_TYPES = {
@@ -102,27 +102,17 @@ class GgufFile:
 def read_gguf(path: Path) -> GgufFile:
     """Raises `ModelError` when the file is not a whole GGUF file of version 2 or 3."""
     try:
-        # O_NONBLOCK: opening a FIFO must not wait for somebody to write into it.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except (OSError, ValueError) as err:
-        reason = getattr(err, "strerror", None) or str(err)
-        raise _unusable(path, f"it cannot be opened: {reason}") from err
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise HeaderError("it is not a regular file")
-        if status.st_size == 0:
-            raise CutShortError("it is empty")
-        with mmap(descriptor, status.st_size, access=ACCESS_READ) as data:
-            header = read_header(data)
-            fingerprint = fingerprint_of(data, descriptor, header.data_offset)
-        return _describe(path, header, status.st_size, fingerprint)
+        with open_regular(path) as (descriptor, size_bytes):
+            if size_bytes == 0:
+                raise CutShortError("it is empty")
+            with mmap(descriptor, size_bytes, access=ACCESS_READ) as data:
+                header = read_header(data)
+                fingerprint = fingerprint_of(data, descriptor, header.data_offset)
+        return _describe(path, header, size_bytes, fingerprint)
     except CutShortError as err:
         raise _unusable(path, str(err), "download it again") from err
     except (HeaderError, OSError) as err:
         raise _unusable(path, str(err)) from err
-    finally:
-        os.close(descriptor)
 
 
 def fingerprint_of(data: mmap, descriptor: int, data_offset: int) -> str:
@@ -137,10 +127,7 @@ def fingerprint_of(data: mmap, descriptor: int, data_offset: int) -> str:
     digest.update(len(data).to_bytes(8, "little"))
     with memoryview(data) as view:
         digest.update(view[:data_offset])
-    room = len(data) - data_offset - BLOCK_BYTES
-    for block in range(SAMPLED_BLOCKS if room > 0 else 1):
-        at = data_offset + max(room, 0) * block // (SAMPLED_BLOCKS - 1)
-        digest.update(os.pread(descriptor, BLOCK_BYTES, at))  # a page fault would read ahead
+    add_samples(digest, descriptor, data_offset, len(data))
     return digest.hexdigest()
 
 

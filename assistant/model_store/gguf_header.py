@@ -11,6 +11,8 @@ from itertools import repeat
 from math import prod
 from mmap import mmap
 
+from assistant.model_store.model_files import CutShortError, HeaderError
+
 Scalar = int | float | bool | str
 Value = Scalar | tuple[Scalar, ...]
 
@@ -73,14 +75,6 @@ _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
 _START = struct.Struct("<4sIQQ")
 _TENSORS = [struct.Struct(f"<{dimensions}QIQ") for dimensions in range(MAX_DIMENSIONS + 1)]
-
-
-class HeaderError(Exception):
-    """Why the file is refused, in words that go on from "NAME: "."""
-
-
-class CutShortError(HeaderError):
-    """The file ends before what its header promises."""
 
 
 @dataclass(frozen=True, slots=True)

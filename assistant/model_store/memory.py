@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from assistant.errors import NotEnoughMemory, UsageError
 from assistant.model_store.gguf_file import GgufFile
+from assistant.model_store.safetensors_folder import ModelFolder
 
 KV_BYTES = {"f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}  # per element; see ggml-common.h
 WINDOW_STEP = 256  # llama.cpp rounds windows up to it
@@ -14,6 +15,12 @@ BATCH_ROWS = 512  # of one native call
 PROCESS_BYTES = 150 << 20  # Python, the libraries and llama.cpp's own tables
 SMALLER = {"Q8_0": 8.5, "Q4_K_M": 4.85, "Q2_K": 3.35}  # bits per weight, mixed types included
 STARTER_BYTES = 570_000_000  # needed_bytes of the starter with its full window
+
+MAIN_MEMORY = "main memory"
+GPU_MEMORY = "the GPU's memory"
+TORCH_BYTES = 200 << 20  # what PyTorch allocates beside tensors: buffers of threads and kernels
+INT8_REST_BYTES = 4  # per number of what --int8 leaves alone: embeddings, keys and values
+HALF_BYTES = 2  # per number in bf16 and f16
 
 
 def context_bytes(gguf: GgufFile, tokens: int, kv_type: str) -> int:
@@ -90,3 +97,99 @@ def _size(size_bytes: int) -> str:
     if size_bytes < 1_000_000_000:
         return f"{size_bytes / 1e6:.0f} MB"
     return f"{size_bytes / 1e9:.1f} GB"
+
+
+# ── on PyTorch ──────────────────────────────────────────────────────────────────────────────
+
+
+def folder_kv_bytes(folder: ModelFolder, tokens: int, kv_bytes: float) -> int:
+    """Keys and values of `tokens` positions, `kv_bytes` each number.
+
+    An encoder's positions cost as much as the answer's: each layer keeps them for its
+    cross-attention.
+    """
+    return int(
+        tokens * 2 * folder.block_count * folder.head_count_kv * folder.head_length * kv_bytes
+    )
+
+
+def folder_needed_bytes(
+    folder: ModelFolder, tokens: int, weight_bytes: float, kv_bytes: float
+) -> int:
+    """Weights of `weight_bytes` each, keys and values, and the buffers of one pass."""
+    logits_and_layers = folder.vocabulary_size + 16 * folder.embedding_length  # float32 per row
+    working = BATCH_ROWS * 4 * logits_and_layers + TORCH_BYTES
+    weights = int(folder.parameters * weight_bytes)
+    return weights + folder_kv_bytes(folder, tokens, kv_bytes) + working
+
+
+def check_folder_fits(
+    folder: ModelFolder,
+    *,
+    tokens: int,
+    weight_bytes: float,
+    kv_bytes: float,
+    available: int,
+    place: str,
+) -> None:
+    """Raises `NotEnoughMemory` with what else could be done; 0 tokens: the model's window.
+
+    `place` is MAIN_MEMORY or GPU_MEMORY, of which `available` bytes are free.
+    """
+    tokens = tokens or folder.window
+    needed = folder_needed_bytes(folder, tokens, weight_bytes, kv_bytes)
+    if needed <= available:
+        return
+    choices = [
+        *_smaller_windows(folder, tokens, weight_bytes, kv_bytes, available),
+        *_other_numbers(folder, tokens, weight_bytes, available, place),
+        *_other_models(folder, tokens, available),
+    ]
+    raise NotEnoughMemory(
+        f"{folder.name} with a window of {tokens:,} tokens needs {_size(needed)}, "
+        f"and {_size(available)} are free in {place}",
+        "; or ".join(choices) or "close other programs, or use a machine with more memory",
+    )
+
+
+def _smaller_windows(
+    folder: ModelFolder, tokens: int, weight_bytes: float, kv_bytes: float, available: int
+) -> Iterator[str]:
+    room = available - folder_needed_bytes(folder, 0, weight_bytes, kv_bytes)
+    per_step = folder_kv_bytes(folder, WINDOW_STEP, kv_bytes)
+    window = room // per_step * WINDOW_STEP if per_step else 0
+    if 0 < window < tokens:
+        yield f"LLMCHAT_WINDOW={window} (the largest that fits)"
+
+
+def _other_numbers(
+    folder: ModelFolder, tokens: int, weight_bytes: float, available: int, place: str
+) -> Iterator[str]:
+    if place == GPU_MEMORY:
+        yield "LLMCHAT_DEVICE=cpu (in main memory)"
+    else:
+        int8 = folder_needed_bytes(folder, tokens, int8_weight_bytes(folder), INT8_REST_BYTES)
+        if int8 <= available:
+            yield f"--int8 (needs {_size(int8)})"
+    half = folder_needed_bytes(folder, tokens, HALF_BYTES, HALF_BYTES)
+    if weight_bytes > HALF_BYTES and half <= available:
+        yield f"LLMCHAT_DTYPE=bf16 (needs {_size(half)})"
+
+
+def int8_weight_bytes(folder: ModelFolder) -> float:
+    """Per parameter with --int8: a table of embeddings is no linear layer."""
+    embeddings = min(folder.vocabulary_size * folder.embedding_length, folder.parameters)
+    others = folder.parameters - embeddings
+    return (others + INT8_REST_BYTES * embeddings) / max(1, folder.parameters)
+
+
+def _other_models(folder: ModelFolder, tokens: int, available: int) -> Iterator[str]:
+    """llama.cpp runs no encoders here, so only decoders are offered as GGUF."""
+    beside_weights = folder_needed_bytes(folder, tokens, 0, KV_BYTES["f16"])
+    for name, bits_per_weight in SMALLER.items():
+        weights = int(folder.parameters * bits_per_weight / 8)
+        if not folder.is_encoder_decoder and 0 < weights <= available - beside_weights:
+            yield f"a {name} GGUF file of this model, without hf: (about {_size(weights)})"
+            break
+    if min(available, folder.size_bytes) > STARTER_BYTES:
+        yield "the starter model: -m starter"

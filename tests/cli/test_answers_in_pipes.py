@@ -93,6 +93,30 @@ def test_explain_takes_files_and_standard_input() -> None:
     assert prompt_of("explain", "-", stdin=code) == prompt_of("explain", stdin=code)
 
 
+def test_summarize_takes_files_and_standard_input(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.md"
+    notes.write_text("The meeting moved to Tuesday because Anna is ill.\n")
+    shown = prompt_of("summarize", str(notes), str(quicksort()))
+    assert shown.index("notes.md:\n```markdown\nThe meeting") < shown.index("def quicksort(")
+    given = notes.read_bytes()
+    assert prompt_of("summarize", "-", stdin=given) == prompt_of("summarize", stdin=given)
+    done = llmchat("summarize", str(notes), *FEW)
+    assert done.returncode == 0
+    assert done.stdout.strip()
+
+
+def test_translate_names_the_language_before_the_text() -> None:
+    shown = prompt_of("translate", str(quicksort()), "--to", "Rust")
+    assert prompt_of("translate", "--to", "Rust", str(quicksort())) == shown
+    assert shown.index("Translate this to Rust:") < shown.index("def quicksort(numbers):")
+    assert "this to simple English:" in prompt_of(
+        "translate", "--to", "simple English", stdin=b"Anna ist krank.\n"
+    )
+    done = llmchat("translate", "--to", "German", "-", *FEW, stdin=b"Anna is ill.\n")
+    assert done.returncode == 0
+    assert done.stdout.strip()
+
+
 def test_words_after_two_dashes_are_a_question() -> None:
     assert (
         "user\nexplain -x⟦<|im_end|>⟧"

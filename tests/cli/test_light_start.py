@@ -8,8 +8,12 @@ import pytest
 from assistant import __version__
 
 HEAVY = (
-    *("llama_cpp", "numpy", "torch", "transformers", "textual", "rich", "pygments"),
-    *("jinja2", "yaml", "markdown_it", "pydantic", "assistant.engine", "assistant.backends"),
+    *("llama_cpp", "numpy", "textual", "rich", "pygments", "jinja2", "yaml", "markdown_it"),
+    *("pydantic", "assistant.engine", "assistant.backends"),
+)
+ON_PYTORCH = (
+    *("torch", "transformers", "safetensors", "tokenizers", "accelerate", "gguf"),
+    "assistant.backends.huggingface",
 )
 IMPORTED = f"""
 import sys
@@ -17,8 +21,19 @@ from assistant.cli.main import main
 try:
     main()
 except SystemExit as end:
-    print([name for name in {HEAVY!r} if name in sys.modules], end.code, file=sys.stderr)
+    heavy = {HEAVY + ON_PYTORCH!r}
+    print([name for name in heavy if name in sys.modules], end.code, file=sys.stderr)
 """
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", IMPORTED, *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -26,19 +41,21 @@ except SystemExit as end:
     [("--help", 0), ("--version", 0), ("explain --help", 0), ("hi -o nosuch 1 --debug", 2)],
 )
 def test_nothing_heavy_is_imported(words: str, code: int) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", IMPORTED, *words.split()],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run(*words.split())
     if code == 0:
         assert done.stderr == "[] 0\n"
         assert done.stdout
     else:
         # The settings are refused before a model is looked for, but after its modules came.
         assert "'pydantic'" not in done.stderr
+
+
+def test_an_answer_of_llamacpp_imports_nothing_of_pytorch() -> None:
+    done = run("hi", "-q", *("-o", "temperature", "0", "-o", "max_tokens", "2"))
+    assert done.stdout
+    assert "'assistant.engine'" in done.stderr
+    assert done.stderr.endswith("] 0\n")
+    assert [name for name in ON_PYTORCH if f"'{name}'" in done.stderr] == []
 
 
 def test_version() -> None:

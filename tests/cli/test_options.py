@@ -36,6 +36,8 @@ def test_the_later_option_wins(asked: list[tuple[str, Options]]) -> None:
     assert options_of(asked, "-x", "explain", "f", "--no-extract").extract is False
     assert options_of(asked, "--no-extract", "hi", "-x").extract is True
     assert options_of(asked, "hi").extract is None
+    assert options_of(asked, "--int8", "explain", "f").int8 is True
+    assert options_of(asked, "hi").int8 is None
 
 
 def test_options_hold_before_and_after_every_command(asked: list[tuple[str, Options]]) -> None:
@@ -58,6 +60,10 @@ def test_flags_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
     assert Options(model="starter").settings().model == "starter"
     assert Options().settings().color is Color.NEVER
     assert Options(color="always").settings().color is Color.ALWAYS
+    assert Options(int8=True).settings().int8 is True
+    monkeypatch.setenv("LLMCHAT_INT8", "1")
+    assert Options().settings().int8 is True
+    assert Options(int8=False).settings().int8 is False
     assert Options(reasoning="only").reasoning_mode() is ReasoningMode.ONLY
     assert Options().reasoning_mode() is None
 

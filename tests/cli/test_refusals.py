@@ -45,8 +45,19 @@ USAGE = {
     (): 'there is no question (llmchat "how do I …?")',
     ("explain",): "explain needs a file (llmchat explain FILE)",
     ("generate",): "generate needs a description (llmchat generate ",
+    ("summarize",): "summarize needs a file (llmchat summarize FILE)",
+    ("translate", "--to", "German"): (
+        "translate needs a file (llmchat translate --to LANGUAGE FILE)"
+    ),
+    ("translate", str(quicksort())): (
+        "translate needs a language (llmchat translate --to LANGUAGE FILE)"
+    ),
+    ("translate", str(quicksort()), "--to", " "): "translate needs a language (",
+    ("translate", str(quicksort()), "--to"): "--to needs a value (",
+    ("explain", str(quicksort()), "--to", "Rust"): "there is no option --to (",
     ("complete",): "complete needs code on standard input (llmchat complete < FILE)",
     ("complete", "me"): "llmchat complete takes no words (me)",
+    ("sumarize", str(quicksort())): "there is no command sumarize (did you mean summarize? ",
     ("explian", str(quicksort())): "there is no command explian (did you mean explain? ",
     ("explian", str(quicksort()), "-m", "x"): "(did you mean explain? ",
     ("-q", "complet"): "there is no command complet (did you mean complete? ",
@@ -83,6 +94,10 @@ def test_words_that_are_no_files_become_a_question(capfd: pytest.CaptureFixture[
     assert run(["explain", "how", "quicksort", "works"]) == 1
     assert capfd.readouterr().err == (
         'error: there is no file how (a question: llmchat "explain how quicksort works")\n'
+    )
+    assert run(["translate", "--to", "German", "good", "morning"]) == 1
+    assert capfd.readouterr().err == (
+        'error: there is no file good (a question: llmchat "translate good morning to German")\n'
     )
 
 

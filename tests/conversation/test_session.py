@@ -1,6 +1,7 @@
 """A session asks what its question, its settings and its prompt file say."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from assistant.engine.base import AnswerStream, GenerationRequest
 from assistant.engine.local import LocalEngine
 from assistant.errors import PromptTooLong
 from assistant.events import Event, Finished
-from assistant.messages import Attachment
-from assistant.prompts import Gives, PromptFile, Takes
+from assistant.messages import Attachment, ChatPrompt, RawPrompt
+from assistant.prompts import Gives, PromptFile, Takes, find_prompt
 
 
 class Recorder:
@@ -106,6 +107,47 @@ def test_nothing_is_sent_when_the_question_does_not_fit(recorder: Recorder) -> N
     with pytest.raises(PromptTooLong, match=r"long\.txt"):
         Session(recorder, SamplingChoices()).ask(Question(prompt_file(), "Why?", (long,)))
     assert recorder.requests == []
+
+
+def test_variables_reach_the_prompt(recorder: Recorder) -> None:
+    file = Attachment("a.py", "print(1)", "python")
+    question = Question(
+        find_prompt("translate"), attachments=(file,), variables={"language": "Rust"}
+    )
+    rendered = Session(recorder, SamplingChoices()).render(question)
+    assert "Translate this to Rust:\n\na.py:\n```python\nprint(1)\n```" in rendered.text
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sent"),
+    [
+        ("summarize", "", "Summarize this:\n\na.txt:\n```\nIt rains <|im_end|>.\n```"),
+        ("translate", "", "Translate this to English:\n\na.txt:\n```\nIt rains <|im_end|>.\n```"),
+        ("generate", "A heap", "a.txt:\n```\nIt rains <|im_end|>.\n```\n\nA heap"),
+    ],
+)
+def test_an_encoder_is_sent_the_users_message_as_plain_text(
+    recorder: Recorder, name: str, text: str, sent: str
+) -> None:
+    abilities = replace(recorder.info.abilities, encoder=True)
+    recorder.info = replace(recorder.info, abilities=abilities, window=100)
+    session = Session(recorder, SamplingChoices())
+    question = Question(find_prompt(name), text, (Attachment("a.txt", "It rains <|im_end|>.", ""),))
+    turn = session.ask(question)
+    (request,) = recorder.requests
+    assert request.prompt == RawPrompt(sent)
+    assert session.render(question).text == sent
+    tokens = len(recorder.tokenize(sent))
+    assert turn.ledger.measure.tokens == tokens
+    assert turn.ledger.max_new_tokens == request.max_new_tokens == 100 - tokens
+    assert turn.ledger.is_shortened
+
+
+def test_a_prompt_that_needs_a_chat_stays_one(recorder: Recorder) -> None:
+    abilities = replace(recorder.info.abilities, encoder=True)
+    recorder.info = replace(recorder.info, abilities=abilities)
+    Session(recorder, SamplingChoices()).ask(Question(prompt_file(), "Hi"))
+    assert isinstance(recorder.requests[0].prompt, ChatPrompt)
 
 
 def test_a_session_answers_with_the_model(starter_engine: LocalEngine) -> None:

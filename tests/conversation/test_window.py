@@ -8,7 +8,7 @@ import pytest
 from assistant.conversation.window import DEFAULT_NEW_TOKENS, SMALLEST_ANSWER, fit
 from assistant.engine.local import LocalEngine
 from assistant.errors import PromptTooLong
-from assistant.messages import ChatPrompt, Message, Part, Role
+from assistant.messages import ChatPrompt, Message, Part, RawPrompt, Role
 
 
 def prompt_of(*parts: tuple[str, str]) -> ChatPrompt:
@@ -53,6 +53,14 @@ def test_the_smallest_answer_still_fits(starter_engine: LocalEngine) -> None:
     assert fit(starter_engine, prompt, None).max_new_tokens == SMALLEST_ANSWER
     with pytest.raises(PromptTooLong):
         fit(starter_engine, filled_to_leave(starter_engine, SMALLEST_ANSWER - 1), None)
+
+
+def test_raw_text_is_measured_as_it_is(starter_engine: LocalEngine) -> None:
+    window = starter_engine.info.window
+    ledger = fit(starter_engine, RawPrompt(token_ids=(5,) * (window - 20)), None)
+    assert (ledger.measure.tokens, ledger.max_new_tokens) == (window - 20, 20)
+    with pytest.raises(PromptTooLong, match=f"prompt {window:,}"):
+        fit(starter_engine, RawPrompt(token_ids=(5,) * window), 1)
 
 
 def test_a_prompt_that_does_not_fit_names_its_largest_parts(starter_engine: LocalEngine) -> None:

@@ -3,6 +3,7 @@
 Its tokens are bytes; 256 ends an answer. The next token is a function of the whole prefix, so
 that an answer that was interrupted, put back or batched is the same only if nothing was lost.
 `script` may say what a prompt is answered with instead; `clock` is moved by the work done.
+With `encoder` the next token also depends on where the encoder's text ended.
 """
 
 import threading
@@ -95,6 +96,7 @@ class ScriptedBackend:
         answer: Callable[[list[int]], int] | None = None,
         script: Mapping[str, str] | None = None,
         trims: bool = True,
+        encoder: bool = False,
     ) -> None:
         self.slots = slots
         self.cells = cells
@@ -107,12 +109,15 @@ class ScriptedBackend:
             device="none",
             quantisation="none",
             template_hash="",
-            abilities=Abilities(trims=trims, grammar=False, candidates=True, chat=False),
+            abilities=Abilities(
+                trims=trims, grammar=False, candidates=not encoder, chat=False, encoder=encoder
+            ),
         )
         self.tokenizer = ByteTokenizer()
         self.clock = Clock()
         self.tokens_per_second = 1000.0
         self.held: list[list[int]] = [[] for _ in range(slots)]
+        self.encoded = [0] * slots  # tokens that an encoder has read; 0: it waits for the rest
         self.calls: list[dict[int, int]] = []
         self.results: list[DecodeResult] = []
         self.open_samplers = 0
@@ -142,13 +147,21 @@ class ScriptedBackend:
             assert row.tokens
             assert row.start == len(self.held[row.slot])
             self.held[row.slot].extend(row.tokens)
-            self._last.append(list(self.held[row.slot]) if row.wants_logits else [])
+            self._last.append(self._prefix(row.slot) if row.wants_logits else [])
         by_slot: dict[int, int] = {}
         for row in rows:
             by_slot[row.slot] = by_slot.get(row.slot, 0) + len(row.tokens)
         self.calls.append(by_slot)
         self.clock.now += sum(by_slot.values()) / self.tokens_per_second
         return result
+
+    def _prefix(self, slot: int) -> list[int]:
+        """What the next token depends on."""
+        held = self.held[slot]
+        if not self.info.abilities.encoder:
+            return list(held)
+        at = self.encoded[slot] = self.encoded[slot] or len(held)
+        return [*held[:at], END, *held[at:]]
 
     def _outcome(self, rows: Sequence[Row]) -> DecodeResult:
         new = sum(len(row.tokens) for row in rows)
@@ -188,13 +201,19 @@ class ScriptedBackend:
         return values
 
     def trim(self, slot: int, length: int) -> None:
-        assert self.info.abilities.trims or not length or length >= len(self.held[slot])
+        abilities = self.info.abilities
+        cuts = abilities.trims and not abilities.encoder
+        assert cuts or not length or length >= len(self.held[slot])
         del self.held[slot][length:]
+        if not length:
+            self.encoded[slot] = 0
 
     def copy(self, source: int, target: int) -> None:
+        assert self.info.abilities.candidates
         self.held[target] = list(self.held[source])
 
     def export_state(self, slot: int) -> bytes:
+        assert not self.info.abilities.encoder
         return b",".join(b"%d" % token for token in self.held[slot])
 
     def import_state(self, slot: int, state: bytes) -> bool:

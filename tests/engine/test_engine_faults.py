@@ -1,35 +1,23 @@
-"""The engine on a scripted backend: no room, failures, closing, interrupts, sharing of calls."""
+"""The engine on a scripted backend: scores, cancels, what was kept, loading and closing."""
 
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from scripted_backend import ScriptedBackend, opener
+from scripted_engine import SPEC, answer, asked, eventually, finished, loaded
 
 from assistant.backends.base import DecodeResult, ModelSpec, OnProgress
-from assistant.engine import run as run_module
-from assistant.engine import scheduler as scheduler_module
 from assistant.engine.base import GenerationRequest, Keep, Priority
-from assistant.engine.local import LocalAnswerStream, LocalEngine
+from assistant.engine.local import LocalEngine
 from assistant.engine.prefix_cache import PrefixCache
-from assistant.engine.run import Run
-from assistant.engine.scheduler import PROBE_TOKENS, SHARED_CALL_SECONDS, Scheduler
 from assistant.errors import AssistantError, EngineFailed, ModelError, NotEnoughMemory, UsageError
-from assistant.events import Answer, Finished, ModelLoading, Queued, Reason, Usage
-from assistant.messages import PartTokens, RawPrompt, Rendered, Span
+from assistant.events import Finished, ModelLoading, Queued, Reason
+from assistant.messages import RawPrompt
 
-SPEC = ModelSpec(Path("scripted.gguf"))
 Engines = Callable[[ScriptedBackend], LocalEngine]
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.002)
 
 
 @pytest.fixture
@@ -37,202 +25,15 @@ def load() -> Iterator[Engines]:
     engines: list[LocalEngine] = []
 
     def start(backend: ScriptedBackend) -> LocalEngine:
-        engine = LocalEngine(SPEC, opener(backend))
-        engines.append(engine)
-        for _ in engine.load():
-            pass
-        return engine
+        engines.append(loaded(opener(backend)))
+        return engines[-1]
 
     yield start
     for engine in engines:
         engine.close()
 
 
-def asked(prompt: str, new: int = 40, **more: object) -> GenerationRequest:
-    return GenerationRequest(RawPrompt(prompt), max_new_tokens=new, seed=1, **more)  # type: ignore[arg-type]  # fields by name
-
-
-def finished(stream: LocalAnswerStream) -> Finished:
-    last = list(stream)[-1]
-    assert isinstance(last, Finished)
-    return last
-
-
-def answer(stream: LocalAnswerStream) -> Answer:
-    return finished(stream).answers[0]
-
-
-# ── the scheduler alone, on a clock that only work moves ────────────────────────────────────
-
-
-class Bench:
-    """A scheduler without threads: `step` it and look."""
-
-    def __init__(self, backend: ScriptedBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(scheduler_module, "time", backend.clock)
-        monkeypatch.setattr(run_module, "time", backend.clock)
-        self.backend = backend
-        self.scheduler = Scheduler(backend, PrefixCache(backend, 2**20))
-
-    def add(self, prompt: str, new: int = 40, **more: object) -> Run:
-        ids = tuple(prompt.encode())
-        parts = (PartTokens(None, "prompt", len(ids)),)
-        rendered = Rendered((Span(prompt),), ids, parts)
-        run = Run(asked(prompt, new, **more), rendered, self.backend.tokenizer, 1)
-        self.scheduler.add(run)
-        return run
-
-    def go_on(self, steps: int = 100_000) -> None:
-        for _ in range(steps):
-            if self.scheduler.is_idle:
-                return
-            self.scheduler.step()
-        assert steps < 100_000, "it goes round in circles"
-
-
-def result(run: Run) -> Finished:
-    events = [run.events.get() for _ in range(run.events.qsize())]
-    ends = [event for event in events if isinstance(event, Finished)]
-    assert len(ends) == 1
-    assert events[-1] is ends[0]
-    return ends[0]
-
-
-def alone(prompt: str, new: int, monkeypatch: pytest.MonkeyPatch) -> str:
-    bench = Bench(ScriptedBackend(), monkeypatch)
-    run = bench.add(prompt, new)
-    bench.go_on()
-    return result(run).answers[0].text
-
-
-@pytest.mark.parametrize("keep", list(Keep))
-@pytest.mark.parametrize("size", [10, 100])
-def test_without_room_the_younger_waits_and_writes_the_same(
-    monkeypatch: pytest.MonkeyPatch, keep: Keep, size: int
-) -> None:
-    prompts = ["a" * size, "b" * size]
-    expected = [alone(prompt, 60, monkeypatch) for prompt in prompts]
-    bench = Bench(ScriptedBackend(cells=2 * size + 70), monkeypatch)
-    runs = [bench.add(prompt, 60, keep=keep) for prompt in prompts]
-    bench.go_on()
-    ends = [result(run) for run in runs]
-    assert DecodeResult.NO_ROOM in bench.backend.results
-    assert [end.answers[0].text for end in ends] == expected
-    assert [end.answers[0].reason for end in ends] == [Reason.LENGTH] * 2
-    assert bench.backend.open_samplers == 0
-
-
-def test_without_room_background_waits_for_interactive(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(ScriptedBackend(cells=280), monkeypatch)
-    background = bench.add("a" * 100, 60, priority=Priority.BACKGROUND)
-    bench.go_on(3)
-    interactive = bench.add("b" * 100, 60)
-    ends = []
-    while not bench.scheduler.is_idle:
-        bench.scheduler.step()
-        ends += [run for run in (background, interactive) if run.is_finished and run not in ends]
-    assert ends == [interactive, background]
-
-
-def test_without_room_a_lonely_answer_keeps_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(ScriptedBackend(cells=120), monkeypatch)
-    run = bench.add("a" * 100, 60)
-    bench.go_on()
-    (end,) = result(run).answers
-    assert end.reason is Reason.CONTEXT_FULL
-    assert end.text == alone("a" * 100, 60, monkeypatch)[: len(end.text)]
-    assert len(end.text) == 21
-    assert not end.error
-
-
-def test_without_room_for_a_lonely_prompt_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(ScriptedBackend(cells=90), monkeypatch)
-    run = bench.add("a" * 100, 60, candidates=3)
-    bench.go_on()
-    assert {end.reason for end in result(run).answers} == {Reason.FAILED}
-    assert "memory" in result_error(run)
-
-
-def result_error(run: Run) -> str:
-    return run.sequences[0].error[0]
-
-
-def test_idle_tokens_make_room_before_anybody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(ScriptedBackend(cells=250), monkeypatch)
-    bench.add("a" * 100, 20)
-    bench.go_on()
-    run = bench.add("b" * 150, 40)
-    bench.go_on()
-    assert result(run).answers[0].reason is Reason.LENGTH
-    again = bench.add("a" * 100, 20)
-    bench.go_on()
-    assert result(again).usage.cached_tokens == 98
-
-
-def test_a_prompt_alone_is_read_in_large_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(ScriptedBackend(), monkeypatch)
-    bench.add("a" * 1500, 4)
-    bench.go_on()
-    sizes = [sum(call.values()) for call in bench.backend.calls]
-    assert sizes[0] == PROBE_TOKENS
-    assert sizes[1:3] == [512, 512]
-
-
-@pytest.mark.parametrize("speed", [300.0, 1000.0])
-def test_a_prompt_beside_an_answer_is_read_in_short_calls(
-    monkeypatch: pytest.MonkeyPatch, speed: float
-) -> None:
-    bench = Bench(ScriptedBackend(), monkeypatch)
-    bench.backend.tokens_per_second = speed
-    writing = bench.add("a" * 200, 3000, ends_repetition=False)
-    bench.go_on(12)
-    before = len(bench.backend.calls)
-    bench.add("b" * 1500, 4)
-    while any(run is not writing for run in bench.scheduler._waiting) or any(
-        s.run is not writing for s in bench.scheduler._running
-    ):
-        bench.scheduler.step()
-    calls = bench.backend.calls[before:]
-    reading = [sum(call.values()) for call in calls if sum(call.values()) > 10]
-    assert all(len(call) == 2 for call in calls if sum(call.values()) > 10)
-    for size in reading[:-1]:
-        assert size / speed == pytest.approx(SHARED_CALL_SECONDS, rel=0.15)
-
-
-def test_two_prompts_are_read_at_the_same_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(ScriptedBackend(), monkeypatch)
-    first, second = bench.add("a" * 1000, 4), bench.add("b" * 1000, 4)
-    while first.is_prefilling and second.is_prefilling:
-        bench.scheduler.step()
-        done = first.leader.done, second.leader.done
-        assert abs(done[0] - done[1]) <= 32
-    bench.go_on()
-
-
-def test_a_short_prompt_is_not_kept_waiting_by_a_long_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(ScriptedBackend(), monkeypatch)
-    long = bench.add("a" * 3000, 4)
-    bench.go_on(2)
-    short = bench.add("b" * 60, 4)
-    bench.go_on(6)
-    assert short.first_token is not None
-    assert long.is_prefilling
-    bench.go_on()
-
-
-def test_an_interrupted_call_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(ScriptedBackend(), monkeypatch)
-    expected = alone("a" * 300, 40, monkeypatch)
-    bench = Bench(ScriptedBackend(), monkeypatch)
-    run = bench.add("a" * 300, 40)
-    turn = 0
-    while not bench.scheduler.is_idle:
-        turn += 1
-        if turn % 2:
-            bench.backend.interrupt()
-        bench.scheduler.step()
-    assert bench.backend.results.count(DecodeResult.INTERRUPTED) > 20
-    assert result(run).answers[0].text == expected
+# ── scores and what cannot be trimmed ───────────────────────────────────────────────────────
 
 
 def test_scores_are_made_between_the_calls_of_an_answer(load: Engines) -> None:
@@ -301,60 +102,7 @@ def test_states_in_host_memory_stay_under_their_limit() -> None:
     assert cache.longest_prefix([97] * 100) == 0
 
 
-# ── failures ────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("failure", [EngineFailed("the GPU is gone", "plug it in"), KeyError("x")])
-def test_when_the_backend_breaks_every_answer_ends_with_the_reason(
-    load: Engines, failure: Exception
-) -> None:
-    backend = ScriptedBackend(slots=2)
-    backend.gate = threading.Event()
-    engine = load(backend)
-    streams = [engine.stream(asked(letter * 50, 500)) for letter in "abc"]
-    backend.failure, backend.fails_after = failure, 30
-    backend.gate.set()
-    for stream in streams:
-        end = answer(stream)
-        assert end.reason is Reason.FAILED
-        assert ("the GPU is gone" if isinstance(failure, EngineFailed) else "KeyError") in end.error
-    for later in (
-        lambda: engine.stream(asked("a")),
-        lambda: engine.score(RawPrompt("a"), ["b"]),
-        lambda: engine.measure(RawPrompt("a")),
-        lambda: engine.tokenize("a"),
-        lambda: list(engine.load()),
-    ):
-        with pytest.raises(EngineFailed):
-            later()
-    eventually(lambda: backend.is_closed)
-    assert backend.open_samplers == 0
-
-
-def test_when_a_slot_cannot_be_given_back_nobody_waits_forever(load: Engines) -> None:
-    backend = ScriptedBackend()
-    backend.gate = threading.Event()
-    engine = load(backend)
-    streams = [engine.stream(asked(letter * 50, 5, keep=Keep.NOTHING)) for letter in "abc"]
-    trims: list[int] = []
-
-    def break_at_second(slot: int, length: int) -> None:
-        trims.append(slot)
-        if backend.calls and len(trims) > 4:
-            raise RuntimeError("the runtime broke")
-
-    backend.trim = break_at_second  # type: ignore[method-assign]  # this one only
-    backend.gate.set()
-    reasons = {answer(stream).reason for stream in streams}
-    assert reasons <= {Reason.LENGTH, Reason.FAILED}
-
-
-def test_when_the_backend_breaks_while_scoring_the_asker_hears_of_it(load: Engines) -> None:
-    backend = ScriptedBackend()
-    engine = load(backend)
-    backend.fails_after = 0
-    with pytest.raises(EngineFailed, match="the runtime broke"):
-        engine.score(RawPrompt("a" * 100), ["b"])
+# ── opening that fails ──────────────────────────────────────────────────────────────────────
 
 
 def test_a_model_that_cannot_be_opened_fails_every_load() -> None:
@@ -538,35 +286,6 @@ def test_a_request_that_waits_is_told_its_place_and_can_be_cancelled(load: Engin
     assert backend.open_samplers == 0
 
 
-def test_a_run_put_back_for_want_of_room_leaks_nothing_when_cancelled(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    bench = Bench(ScriptedBackend(cells=280), monkeypatch)
-    bench.add("a" * 100, 60)
-    younger = bench.add("b" * 100, 60)
-    while younger not in bench.scheduler._waiting or younger.admitted is None:
-        bench.scheduler.step()
-    younger.end_with = Reason.STOPPED
-    bench.scheduler.step()
-    assert result(younger).answers[0].reason is Reason.STOPPED
-    bench.go_on()
-    assert bench.backend.open_samplers == 0
-    assert bench.scheduler._cache.has_free_slot()
-
-
-def test_interactive_requests_are_admitted_before_background_ones(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    bench = Bench(ScriptedBackend(slots=1), monkeypatch)
-    bench.add("a" * 40)
-    bench.go_on(2)
-    later = bench.add("b" * 40, priority=Priority.BACKGROUND)
-    urgent = [bench.add(letter * 40) for letter in "cd"]
-    bench.go_on()
-    admitted = [run.admitted or 0.0 for run in (*urgent, later)]
-    assert admitted == sorted(admitted)
-
-
 # ── ends of an answer ───────────────────────────────────────────────────────────────────────
 
 
@@ -617,19 +336,3 @@ def test_a_candidate_is_the_answer_of_its_seed_alone(load: Engines) -> None:
         single = replace(asked("a" * 100, 20), seed=found.seed)
         assert answer(engine.stream(single)).text == found.text
     assert len({found.text for found in together.answers}) == 8
-
-
-def test_candidates_whose_leader_ends_at_once_still_write(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def end_for_first(prefix: list[int]) -> int:
-        return 256 if prefix[-1] == 1 else 120  # by seed
-
-    bench = Bench(ScriptedBackend(answer=end_for_first), monkeypatch)
-    run = bench.add("a" * 100, 5, candidates=4, ends_repetition=False)
-    bench.go_on()
-    end = result(run)
-    assert [len(found.text) for found in end.answers] == [0, 5, 5, 5]
-    assert sum(sum(call.values()) for call in bench.backend.calls) < 130  # one prefill
-    assert isinstance(end.usage, Usage)
-    assert bench.backend.open_samplers == 0

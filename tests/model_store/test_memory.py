@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from pathlib import Path
 
 import pytest
 
@@ -9,12 +10,19 @@ from assistant.errors import NotEnoughMemory, UsageError
 from assistant.model_store.gguf_file import GgufFile, read_gguf
 from assistant.model_store.local_models import find_model
 from assistant.model_store.memory import (
+    GPU_MEMORY,
+    MAIN_MEMORY,
     STARTER_BYTES,
     check_fits,
+    check_folder_fits,
     context_bytes,
+    folder_kv_bytes,
+    folder_needed_bytes,
+    int8_weight_bytes,
     largest_window,
     needed_bytes,
 )
+from assistant.model_store.safetensors_folder import ModelFolder
 
 KIB = 1 << 10
 
@@ -122,3 +130,145 @@ def test_the_largest_window_is_never_above_the_models(starter: GgufFile) -> None
     assert largest_window(starter, "f16", 0) == 0
     recurrent = dataclasses.replace(starter, head_count_kv=(0,) * 30)
     assert largest_window(recurrent, "f16", 1 << 40) == 8_192
+
+
+# ── on PyTorch ──────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def torch_7b() -> ModelFolder:
+    """The shape of Qwen2.5-Coder-7B-Instruct in BF16."""
+    return ModelFolder(
+        path=Path("/models/coder"),
+        name="coder",
+        architecture="qwen2",
+        is_encoder_decoder=False,
+        asks_for_code=False,
+        parameters=7_615_616_512,
+        size_bytes=15_231_271_864,
+        quantisation="BF16",
+        window=32_768,
+        vocabulary_size=152_064,
+        block_count=28,
+        head_count=28,
+        head_count_kv=4,
+        head_length=128,
+        embedding_length=3_584,
+        tied_embeddings=False,
+        chat_template=None,
+        fingerprint="",
+    )
+
+
+def refusal(
+    folder: ModelFolder,
+    available: int,
+    *,
+    tokens: int = 0,
+    number_bytes: int = 2,
+    place: str = MAIN_MEMORY,
+) -> NotEnoughMemory:
+    with pytest.raises(NotEnoughMemory) as caught:
+        check_folder_fits(
+            folder,
+            tokens=tokens,
+            weight_bytes=number_bytes,
+            kv_bytes=number_bytes,
+            available=available,
+            place=place,
+        )
+    return caught.value
+
+
+def test_keys_and_values_of_a_folder_are_known(torch_7b: ModelFolder) -> None:
+    assert folder_kv_bytes(torch_7b, 32_768, 2) == 56 * KIB * 32_768
+    assert folder_kv_bytes(torch_7b, 1, 4) == 112 * KIB
+    assert folder_kv_bytes(torch_7b, 0, 4) == 0
+
+
+def test_a_folder_that_fits_passes_to_the_byte(torch_7b: ModelFolder) -> None:
+    needed = folder_needed_bytes(torch_7b, 32_768, 2, 2)
+    assert 17_000_000_000 < needed < 18_000_000_000
+    check_folder_fits(
+        torch_7b,
+        tokens=0,
+        weight_bytes=2,
+        kv_bytes=2,
+        available=needed,
+        place=MAIN_MEMORY,
+    )
+    assert refusal(torch_7b, needed - 1).message == (
+        "coder with a window of 32,768 tokens needs 17.7 GB, and 17.7 GB are free in main memory"
+    )
+
+
+@pytest.mark.parametrize("number_bytes", [2, 4])
+def test_every_window_that_is_offered_fits_and_is_the_largest(
+    torch_7b: ModelFolder, number_bytes: int
+) -> None:
+    available = folder_needed_bytes(torch_7b, 5_000, number_bytes, number_bytes)
+    hint = refusal(torch_7b, available, number_bytes=number_bytes).hint
+    window = re.search(r"LLMCHAT_WINDOW=(\d+)", hint)
+    assert window is not None
+    assert int(window[1]) == 4_864
+    assert folder_needed_bytes(torch_7b, int(window[1]), number_bytes, number_bytes) <= available
+
+
+def test_int8_counts_what_is_no_linear_layer_in_full(torch_7b: ModelFolder) -> None:
+    embeddings = 152_064 * 3_584
+    weights = int8_weight_bytes(torch_7b) * torch_7b.parameters
+    assert weights == pytest.approx(torch_7b.parameters + 3 * embeddings)
+
+
+def test_other_numbers_are_offered_only_where_they_fit(torch_7b: ModelFolder) -> None:
+    for available, int8, half in (
+        (20_000_000_000, True, True),
+        (17_000_000_000, True, False),
+        (12_000_000_000, False, False),
+    ):
+        hint = refusal(torch_7b, available, number_bytes=4).hint
+        assert ("--int8 (needs 13.6 GB)" in hint) is int8
+        assert ("LLMCHAT_DTYPE=bf16 (needs 17.7 GB)" in hint) is half
+    assert "LLMCHAT_DTYPE" not in refusal(torch_7b, 17_000_000_000).hint
+    assert "--int8" in refusal(torch_7b, 17_000_000_000).hint
+
+
+def test_who_computes_in_int8_is_not_offered_it(torch_7b: ModelFolder) -> None:
+    with pytest.raises(NotEnoughMemory) as caught:
+        check_folder_fits(
+            torch_7b,
+            tokens=0,
+            weight_bytes=1,
+            kv_bytes=4,
+            available=folder_needed_bytes(torch_7b, 32_768, 1, 4) - 1,
+            place=MAIN_MEMORY,
+        )
+    assert "--int8" not in caught.value.hint
+
+
+def test_a_gpus_memory_has_its_own_choices(torch_7b: ModelFolder) -> None:
+    refused = refusal(torch_7b, 17_000_000_000, number_bytes=4, place=GPU_MEMORY)
+    assert refused.message.endswith("17.0 GB are free in the GPU's memory")
+    assert "LLMCHAT_DEVICE=cpu" in refused.hint
+    assert "--int8" not in refused.hint
+    assert "LLMCHAT_DEVICE" not in refusal(torch_7b, 17_000_000_000).hint
+
+
+def test_a_smaller_model_is_offered_where_it_fits(torch_7b: ModelFolder) -> None:
+    hint = refusal(torch_7b, 8_000_000_000).hint
+    assert hint == (
+        "a Q4_K_M GGUF file of this model, without hf: (about 4.6 GB); "
+        "or the starter model: -m starter"
+    )
+    encoder = dataclasses.replace(torch_7b, is_encoder_decoder=True)
+    assert refusal(encoder, 8_000_000_000).hint == "the starter model: -m starter"
+    assert refusal(torch_7b, 1_000).hint == (
+        "close other programs, or use a machine with more memory"
+    )
+
+
+def test_a_folder_that_says_nothing_of_its_heads_is_measured_by_its_weights(
+    torch_7b: ModelFolder,
+) -> None:
+    bare = dataclasses.replace(torch_7b, block_count=0, head_count_kv=0, head_length=0)
+    assert "LLMCHAT_WINDOW" not in refusal(bare, 15_000_000_000).hint

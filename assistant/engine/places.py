@@ -1,0 +1,161 @@
+"""Who waits, who runs in which slot, and who gives way when the memory is full."""
+
+import time
+from collections import deque
+
+from assistant.backends.base import Backend
+from assistant.engine.base import Priority
+from assistant.engine.prefix_cache import PrefixCache
+from assistant.engine.run import Run, SecondsFor, Sequence
+from assistant.errors import AssistantError
+from assistant.events import Queued, Reason
+
+# Message and hint of an answer that ends because the memory is full and nobody else can wait.
+NO_ROOM_TO_READ = ("there is not enough memory for this prompt", "attach less")
+NO_ROOM_TO_WRITE = ("there is not enough memory to go on", "close other programs or attach less")
+
+
+class Places:
+    """Driven by the engine's thread. `waiting` and `running` are for looking only."""
+
+    def __init__(self, backend: Backend, cache: PrefixCache) -> None:
+        self.waiting: deque[Run] = deque()
+        self.running: list[Sequence] = []
+        self._backend = backend
+        self._cache = cache
+        self._is_full = False  # nobody is admitted before somebody ends
+
+    @property
+    def runs(self) -> set[Run]:
+        """All requests that have not ended."""
+        return {*(s.run for s in self.running), *self.waiting}
+
+    def add(self, run: Run) -> None:
+        urgent = [is_background(waiting) for waiting in self.waiting].count(False)
+        self.waiting.insert(len(self.waiting) if is_background(run) else urgent, run)
+
+    # ── coming ──────────────────────────────────────────────────────────────────────────────
+
+    def admit(self, seconds_for: SecondsFor) -> None:
+        """Give slots to those who wait, as far as there are any."""
+        self._is_full = self._is_full and bool(self.running)
+        if self._is_full:
+            self._tell_positions()
+            return
+        for run in list(self.waiting):
+            for sequence in run.sequences:
+                if not self._cache.has_free_slot():
+                    self._tell_positions()
+                    return
+                if sequence.slot is None and sequence.reason is None:
+                    if sequence is not run.leader and run.is_prefilling:
+                        break  # the others copy the prompt once it is there
+                    self._start(sequence, seconds_for)
+            else:
+                self.waiting.remove(run)
+
+    def _start(self, sequence: Sequence, seconds_for: SecondsFor) -> None:
+        run = sequence.run
+        sequence.slot, sequence.done = self._cache.take(sequence.tokens)
+        if run.admitted is None:
+            run.admitted, run.cached_tokens = time.monotonic(), sequence.done
+            run.progress(seconds_for)
+        if sequence.sampler is None:
+            request = run.request
+            sequence.sampler = self._backend.new_sampler(
+                request.sampling, sequence.seed, request.grammar
+            )
+        self.running.append(sequence)
+
+    def _tell_positions(self) -> None:
+        for position, run in enumerate((r for r in self.waiting if r.admitted is None), start=1):
+            if run.queue_position != position:
+                run.queue_position = position
+                run.tell(Queued(position))
+
+    # ── going ───────────────────────────────────────────────────────────────────────────────
+
+    def end_what_should_end(self) -> None:
+        """End what was cancelled or is past its deadline."""
+        self._obey_cancels()
+        self.release_ended()
+
+    def _obey_cancels(self) -> None:
+        now = time.monotonic()
+        for run in self.runs:
+            if run.end_with is None and run.deadline is not None and now > run.deadline:
+                run.end_with = Reason.DEADLINE
+            if run.end_with is not None:
+                for sequence in run.sequences:
+                    sequence.end(run.end_with)
+
+    def release_ended(self) -> None:
+        """Give back the slots of what has ended, and finish the runs that are over."""
+        ended = [s for s in self.running if s.reason is not None]
+        self._is_full = self._is_full and not ended
+        for sequence in ended:
+            self._release(sequence)
+            self._finish_if_over(sequence.run)
+        for run in list(self.waiting):
+            self._finish_if_over(run)
+
+    def _finish_if_over(self, run: Run) -> None:
+        if all(s.reason is not None for s in run.sequences):
+            run.finish()
+            if run in self.waiting:
+                self.waiting.remove(run)
+
+    def _release(self, sequence: Sequence) -> None:
+        run = sequence.run
+        if sequence.slot is not None:
+            self._cache.give_back(sequence.slot, run.request.keep, run.prompt_tokens)
+            sequence.slot = None
+        self.running.remove(sequence)
+
+    def fail_all(self, error: AssistantError) -> None:
+        """The backend broke or is closed: every request ends, no slot is given back to it."""
+        self._obey_cancels()
+        for run in self.runs:
+            for sequence in run.sequences:
+                sequence.end(Reason.FAILED, (error.message, error.hint))
+            run.finish()
+        self.running.clear()
+        self.waiting.clear()
+
+    # ── giving way ──────────────────────────────────────────────────────────────────────────
+
+    def make_room(self) -> None:
+        """The memory is full: idle tokens go first, then the youngest request waits.
+
+        One that is alone fails, and so does any whose answer an encoder would read as prompt.
+        """
+        if self._cache.put_away_idle():
+            return
+        runs = list(dict.fromkeys(s.run for s in reversed(self.running)))
+        youngest = max(runs, key=lambda run: (is_background(run), run.admitted or 0.0))
+        if len(runs) > 1 and not self._backend.info.abilities.encoder:
+            self._put_back(youngest)
+        else:
+            error = NO_ROOM_TO_READ if youngest.is_prefilling else NO_ROOM_TO_WRITE
+            for sequence in youngest.sequences:
+                sequence.end(Reason.FAILED, error)
+        self.release_ended()
+
+    def _put_back(self, run: Run) -> None:
+        """It goes on where it stopped when another one has ended."""
+        self._is_full = True
+        if run not in self.waiting:
+            self.waiting.insert(self._first_place(run), run)
+        for sequence in [s for s in self.running if s.run is run]:
+            self._release(sequence)
+        while self._cache.put_away_idle():
+            pass
+
+    def _first_place(self, run: Run) -> int:
+        """Before all of its own priority."""
+        is_behind = [is_background(run) and not is_background(w) for w in self.waiting]
+        return is_behind.count(True)
+
+
+def is_background(run: Run) -> bool:
+    return run.request.priority is Priority.BACKGROUND

@@ -1,0 +1,279 @@
+"""What cannot be opened is refused in one line, with the next thing to type."""
+
+import json
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from tiny_models import llama_config, save_model
+
+from assistant.backends.base import ModelSpec, Runtime
+from assistant.backends.huggingface import opening
+from assistant.backends.open import open_backend
+from assistant.engine.local import LocalEngine
+from assistant.errors import AssistantError, ModelError, NotEnoughMemory, UsageError
+from assistant.events import ModelLoading
+from assistant.messages import ChatPrompt, Role, message
+from assistant.model_store.memory import folder_kv_bytes
+from assistant.model_store.safetensors_folder import read_folder
+
+Spoil = Callable[[Path], None]
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    folder = tmp_path / "tiny-model"
+    save_model(folder, llama_config())
+    return folder
+
+
+def spec_of(folder: Path, **more: Any) -> ModelSpec:
+    choices: dict[str, Any] = {"dtype": "f32", "device": "cpu", **more}
+    return ModelSpec(folder, threads=1, runtime=Runtime.TORCH, **choices)
+
+
+def refusal(spec: ModelSpec) -> AssistantError:
+    with pytest.raises(AssistantError) as caught:
+        open_backend(spec, lambda _loading: True)
+    assert caught.value.message
+    assert caught.value.hint
+    assert "\n" not in caught.value.message
+    return caught.value
+
+
+def change_config(folder: Path, name: str = "config.json", **values: object) -> None:
+    path = folder / name
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({**config, **values}))
+
+
+def only_pickles(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    trap = {"weights": _Trap(str(folder / "pickle-was-loaded"))}
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(trap))
+
+
+class _Trap:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return open, (self._path, "w")
+
+
+def lose_a_weight(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+
+FAULTS: dict[str, tuple[Spoil, str]] = {
+    "no safetensors": (lambda f: (f / "model.safetensors").unlink(), "safetensors"),
+    "only pickles": (only_pickles, "pickle"),
+    "no tokenizer": (lambda f: (f / "tokenizer.json").unlink(), "tokenizer"),
+    "broken tokenizer": (lambda f: _write(f / "tokenizer.json", '{"model": {}}'), "tokenizer"),
+    "tokenizer is no JSON": (lambda f: _write(f / "tokenizer.json", "{"), "tokenizer"),
+    "no config": (lambda f: (f / "config.json").unlink(), "config.json"),
+    "unknown architecture": (
+        lambda f: change_config(f, model_type="quantum_llama", architectures=["QuantumLlama"]),
+        "does not know the architecture 'quantum_llama'",
+    ),
+    "remote code": (
+        lambda f: change_config(
+            f,
+            model_type="quantum_llama",
+            auto_map={"AutoModelForCausalLM": "modeling_quantum.QuantumLlama"},
+        ),
+        "code of its own",
+    ),
+    "a weight is missing": (lose_a_weight, "lacks weights: model.layers.1.mlp.up_proj.weight"),
+    "other shapes": (lambda f: change_config(f, intermediate_size=64), "cannot load"),
+}
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_folder_that_cannot_be_used_is_refused(fault: str, tiny: Path) -> None:
+    spoil, words = FAULTS[fault]
+    spoil(tiny)
+    error = refusal(spec_of(tiny))
+    assert isinstance(error, ModelError)
+    assert words in error.message
+
+
+def test_a_pickle_is_never_loaded_not_even_beside_safetensors(tiny: Path) -> None:
+    trap = {"weights": _Trap(str(tiny / "pickle-was-loaded"))}
+    (tiny / "pytorch_model.bin").write_bytes(pickle.dumps(trap))
+    open_backend(spec_of(tiny), lambda _loading: True).close()
+    (tiny / "model.safetensors").unlink()
+    refusal(spec_of(tiny))
+    assert not (tiny / "pickle-was-loaded").exists()
+
+
+def test_code_beside_a_known_architecture_is_not_run(tiny: Path) -> None:
+    change_config(tiny, auto_map={"AutoModelForCausalLM": "modeling_trap.Trap"})
+    (tiny / "modeling_trap.py").write_text("raise SystemExit('code was run')\n")
+    backend = open_backend(spec_of(tiny), lambda _loading: True)
+    assert backend.info.parameters > 1000
+    backend.close()
+
+
+def test_without_a_chat_template_a_model_cannot_chat(tmp_path: Path) -> None:
+    save_model(tmp_path, llama_config(), template=None)
+    engine = LocalEngine(spec_of(tmp_path))
+    list(engine.load())
+    assert not engine.info.abilities.chat
+    with pytest.raises(ModelError, match="no chat template"):
+        engine.render(ChatPrompt((message(Role.USER, "hi"),), date(2026, 1, 1)))
+    engine.close()
+
+
+def test_a_model_larger_than_main_memory_is_refused_with_choices(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "available_bytes", lambda: 100_000)
+    error = refusal(spec_of(tiny))
+    assert isinstance(error, NotEnoughMemory)
+    assert "main memory" in error.message
+
+
+def test_a_model_larger_than_the_gpu_is_refused_with_choices(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend_gpu(monkeypatch, free=100_000)
+    error = refusal(spec_of(tiny, device="", dtype=""))
+    assert isinstance(error, NotEnoughMemory)
+    assert "the GPU's memory" in error.message
+    assert "LLMCHAT_DEVICE=cpu" in error.hint
+
+
+def test_memory_that_runs_out_while_loading_is_told(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", fail)
+    assert isinstance(refusal(spec_of(tiny)), NotEnoughMemory)
+
+
+def pretend_gpu(monkeypatch: pytest.MonkeyPatch, free: int = 10**12) -> None:
+    monkeypatch.setattr(opening, "_has_gpu", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (free, 10**12))
+
+
+def test_a_gpu_is_taken_when_there_is_one_and_computes_in_bf16(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pretend_gpu(monkeypatch)
+    place = opening.choose_place(ModelSpec(Path("any"), runtime=Runtime.TORCH))
+    assert (place.device.type, place.dtype) == ("cuda", torch.bfloat16)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: False)
+    place = opening.choose_place(ModelSpec(Path("any"), runtime=Runtime.TORCH))
+    assert place.dtype is torch.float16
+    place = opening.choose_place(ModelSpec(Path("any"), runtime=Runtime.TORCH, device="cpu"))
+    assert place.device.type == "cpu"
+
+
+@pytest.mark.parametrize(("has_bf16", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_a_cpu_computes_in_bf16_where_it_can(
+    has_bf16: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bf16)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    place = opening.choose_place(ModelSpec(Path("any"), runtime=Runtime.TORCH, device="cpu"))
+    assert place.dtype is dtype
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"device": "cuda"}, "no GPU"),
+        ({"int8": True, "dtype": "bf16"}, "f32"),
+    ],
+)
+def test_choices_that_exclude_each_other_are_refused(
+    choices: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "_has_gpu", lambda: False)
+    with pytest.raises(UsageError, match=words):
+        opening.choose_place(spec_of(Path("any"), **{"dtype": "", **choices}))
+
+
+def test_8_bits_are_for_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_gpu(monkeypatch)
+    spec = spec_of(Path("any"), device="", dtype="", int8=True)
+    with pytest.raises(UsageError, match="CPU only"):
+        opening.choose_place(spec)
+    assert opening.choose_place(replace(spec, device="cpu")).int8
+
+
+def test_a_gpu_that_was_lost_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*_: object, **__: object) -> None:
+        raise RuntimeError("CUDA error: unspecified launch failure")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "zeros", lost)
+    place = opening.choose_place(ModelSpec(Path("any"), runtime=Runtime.TORCH))
+    assert place.device.type == "cpu"
+
+
+def test_slots_on_a_gpu_can_all_grow_to_the_window(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = read_folder(tiny)
+    whole = folder_kv_bytes(folder, 512, 2)
+    for room, slots in ((100 * whole, 8), (5 * whole, 4), (1.3 * whole, 1)):
+        pretend_gpu(monkeypatch, free=int(room))
+        place = opening.choose_place(ModelSpec(tiny, runtime=Runtime.TORCH))
+        assert opening._slots(folder, place, 512) == slots
+    pretend_gpu(monkeypatch, free=int(whole / 2))
+    with pytest.raises(NotEnoughMemory):
+        opening._slots(folder, place, 512)
+
+
+def test_loading_tells_what_it_does_and_can_be_given_up(tiny: Path) -> None:
+    told: list[ModelLoading] = []
+
+    def tell(loading: ModelLoading) -> bool:
+        told.append(loading)
+        return True
+
+    open_backend(spec_of(tiny), tell).close()
+    shares = [loading.share for loading in told]
+    assert shares == sorted(shares, key=lambda share: share or 0.0)
+    assert len(told) >= 2
+    with pytest.raises(ModelError, match="given up"):
+        open_backend(spec_of(tiny), lambda _loading: False)
+
+
+def test_the_folder_says_what_the_model_is(tiny: Path) -> None:
+    backend = open_backend(spec_of(tiny), lambda _loading: True)
+    info = backend.info
+    assert (info.name, info.device, info.quantisation, info.window) == (
+        "tiny-model",
+        "CPU",
+        "F32",
+        512,
+    )
+    assert info.abilities.chat
+    assert not info.abilities.grammar
+    smaller = open_backend(spec_of(tiny, window=128), lambda _loading: True)
+    assert smaller.info.window == 128
+    assert smaller.info.fingerprint == info.fingerprint
+    smaller.close()
+    backend.close()
