@@ -16,7 +16,7 @@ class Reason(StrEnum):
     STOPPED = "stopped"  # somebody cancelled it
     DEADLINE = "deadline"  # deadline_seconds passed
     REPEATING = "repeating"  # the tail went round in circles
-    CONTEXT_FULL = "context_full"  # no room for another token
+    CONTEXT_FULL = "context_full"  # the window has no room for another token
     FAILED = "failed"  # see Answer.error
 
 

@@ -163,7 +163,7 @@ def _mend_added(whole: dict[str, Any], words: _Words, rstripped: Set[str]) -> No
     ids = dict.fromkeys(words.of_type(UNKNOWN, CONTROL, USER_DEFINED))
     added = {words.texts[token_id]: token_id for token_id in ids}
     old = whole["model"]["vocab"].items()
-    kept = {word: i for word, i in old if i < len(words.texts) and i not in ids}
+    kept = {word: i for word, i in old if i not in ids}
     vocab = whole["model"]["vocab"] = kept | added
     whole["model"]["merges"] = [
         pair

@@ -67,6 +67,8 @@ def open_model(spec: ModelSpec, on_progress: OnProgress) -> Backend:
     Raises `ModelError`, `NotEnoughMemory` and `UsageError` with what to type next.
     """
     place = choose_place(spec)
+    if place.device.type == "cpu" and not spec.device and torch.cuda.is_available():
+        on_progress(ModelLoading("the GPU does not answer: loading on the CPU"))
     torch.set_num_threads(spec.threads or cpu_threads())
     path = spec.path
     if path.is_file():

@@ -11,13 +11,14 @@ from assistant.backends.control_tokens import is_marker
 
 # What ends a turn by its spelling; models forget to list some of them. The same as in llama.cpp,
 # also that a fill-in-the-middle model begins another file when it has no more to say.
-END_SPELLINGS = frozenset(  # noqa: SIM905 # as a list it takes a line for each
-    "<|im_end|> <|endoftext|> <|eot_id|> <|eom_id|> <|end_of_text|> <end_of_turn> <|end|> "
-    "<|return|> <|call|> <|calls|> <|flush|> </s> <eos> [EOS] <EOT> _<EOT> [EOT] "
-    "<end_of_utterance> <turn|> <|tool_response> <｜end▁of▁sentence｜> [e~[ "
-    "<|fim_pad|> <fim-pad> <fim_pad> <PAD> [PAD] <|fim_repo|> <|repo_name|> <fim-repo> <REPO> "
-    "<reponame> <|file_sep|>".split()
-)
+END_SPELLINGS = {
+    *("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>"),
+    *("<end_of_turn>", "<|end|>", "<|return|>", "<|call|>", "<|calls|>", "<|flush|>", "</s>"),
+    *("<eos>", "[EOS]", "<EOT>", "_<EOT>", "[EOT]", "<end_of_utterance>", "<turn|>", "[e~["),
+    *("<|tool_response>", "<｜end▁of▁sentence｜>", "<|fim_pad|>", "<fim-pad>", "<fim_pad>"),
+    *("<PAD>", "[PAD]", "<|fim_repo|>", "<|repo_name|>", "<fim-repo>", "<REPO>", "<reponame>"),
+    "<|file_sep|>",
+}
 # Where all of the first are known, the second ends only a part of a turn, or is text.
 NOT_AN_END = (
     ({"<|return|>", "<|call|>"}, "<|end|>"),
@@ -53,7 +54,7 @@ def as_special(token: tokenizers.AddedToken) -> tokenizers.AddedToken:
 
 
 def ends_by_spelling(spellings: Set[str]) -> set[str]:
-    found = set(END_SPELLINGS & spellings)
+    found = END_SPELLINGS & spellings
     return found - {part for others, part in NOT_AN_END if others <= found}
 
 

@@ -292,7 +292,7 @@ while len(list(here.parent.glob("*/ready"))) < 3:
         except AssistantError as err:
             found.append(err)
 
-    threads = [threading.Thread(target=run) for _ in range(3)]
+    threads = [threading.Thread(target=run, daemon=True) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -341,6 +341,26 @@ def test_a_child_does_not_outlive_its_parent(file: GgufFile, tmp_path: Path) -> 
     with pytest.raises(ModelError, match="given up"):
         convert(file, tmp_path, lambda _loading: False)
     assert left_in(tmp_path) == []
+
+
+def test_a_child_that_is_busy_ends_with_its_parent_too(file: GgufFile, tmp_path: Path) -> None:
+    script = (
+        "import sys, time\n"
+        "from assistant.backends.huggingface import gguf_unpacking\n"
+        "gguf_unpacking.unpack = lambda *_: time.sleep(600)\n"
+        "gguf_unpacking.main(*sys.argv[1:])"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", script, str(file.path), str(tmp_path)],
+        cwd=Path(assistant.__file__).parent.parent,
+        stdin=subprocess.PIPE,
+    )
+    assert child.stdin is not None
+    child.stdin.close()
+    try:
+        assert child.wait(SECONDS) == 1
+    finally:
+        child.kill()
 
 
 def children_of(parent: int) -> list[int]:

@@ -162,6 +162,10 @@ def test_limits_stored_in_the_file_are_switched_off(tmp_path: Path) -> None:
     for has_control_tokens in (False, True):
         ids = tokenizer.tokenize("abcdefgh", has_control_tokens=has_control_tokens)
         assert spelt(tokenizer, ids) == b"abcdefgh"
+    source = tiny.t5()
+    source.enable_padding(length=50, pad_id=0, pad_token="<pad>")
+    source.enable_truncation(1)
+    assert HuggingFaceTokenizer(source, special_texts={}, framed=True).frame == ((), (1,))
 
 
 def test_what_a_control_token_swallows_is_told() -> None:
