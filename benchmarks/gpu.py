@@ -136,13 +136,14 @@ def first_token_seconds(backend: "Decoder", ids: Sequence[int]) -> float:
 
 
 def written(backend: "Decoder", ids: Sequence[int], count: int) -> Iterator[int]:
-    from assistant.backends.base import Row, SamplingOptions
+    from assistant.backends.base import DecodeResult, Row, SamplingOptions
 
     backend.trim(0, 0)
     sampler = backend.new_sampler(SamplingOptions(temperature=0.0), 1)
     row = Row(0, ids, 0, True)
     for _ in range(count):
-        backend.decode([row])
+        if backend.decode([row]) is not DecodeResult.DECODED:
+            raise RuntimeError("the GPU has no room for this")
         token = backend.sample(0, sampler)
         yield token
         row = Row(0, [token], row.start + len(row.tokens), True)

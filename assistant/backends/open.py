@@ -1,5 +1,7 @@
 """Picks the backend that runs a model."""
 
+import os
+
 from assistant.backends.base import Backend, ModelSpec, OnProgress, Runtime
 from assistant.errors import ModelError
 from assistant.events import ModelLoading
@@ -15,7 +17,9 @@ def open_backend(spec: ModelSpec, on_progress: OnProgress) -> Backend:
 
 
 def _open_torch(spec: ModelSpec, on_progress: OnProgress) -> Backend:
-    on_progress(ModelLoading("starting PyTorch"))
+    if not on_progress(ModelLoading("starting PyTorch")):
+        raise ModelError("loading was given up")
+    os.environ["HF_HUB_OFFLINE"] = "1"  # read when it is imported; nothing is ever downloaded
     try:
         from assistant.backends.huggingface.opening import open_model  # takes seconds
     except (ImportError, OSError) as err:  # OSError: one of its libraries does not load

@@ -45,6 +45,8 @@ class FolderConfig:
 def parse_config(raw: Mapping[str, Any]) -> FolderConfig:
     """Raises `HeaderError` naming the key whose value cannot be."""
     keys = _Keys(raw)
+    if raw.get("transformers_weights"):
+        raise HeaderError("its transformers_weights names other weights than those checked here")
     layers = keys.count(*LAYERS)
     if layers > MAX_LAYERS:
         raise HeaderError(f"it claims {layers:,} layers")

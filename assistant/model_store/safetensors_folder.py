@@ -155,11 +155,11 @@ def _check_is_model(path: Path) -> None:
     if not path.is_dir():
         reason = "it is not a folder" if path.exists() else "there is no such folder"
         raise _refused(path, reason, "name a folder with config.json: -m hf:PATH")
+    if _is_there(path / "adapter_config.json"):
+        reason = "it holds an adapter, which is not applied here"
+        raise _refused(path, reason, "name the folder of a whole model: -m hf:PATH")
     if _is_there(path / CONFIG):
         return
-    if _is_there(path / "adapter_config.json"):
-        reason = "it holds an adapter and no model"
-        raise _refused(path, reason, "name the folder of a whole model: -m hf:PATH")
     raise _refused(path, f"no {CONFIG} is in it", _download_again(path))
 
 

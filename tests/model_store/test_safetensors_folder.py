@@ -352,7 +352,7 @@ def test_what_is_no_model_folder_is_refused(folder: Path, tmp_path: Path) -> Non
     hint = f"download it again: hf download ORG/NAME --local-dir {folder}"
     assert f"no config.json is in it ({hint})" in refusal(folder)
     (folder / "adapter_config.json").touch()
-    assert "it holds an adapter and no model" in refusal(folder)
+    assert "it holds an adapter, which is not applied here" in refusal(folder)
 
 
 @pytest.mark.parametrize(

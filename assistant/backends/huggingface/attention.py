@@ -135,9 +135,11 @@ def weigh(
     """Also with capped logits (Gemma 2) and a learnt sink per head (gpt-oss)."""
     batch, heads, tokens, size = query.shape
     groups = heads // keys.shape[1]
-    grouped = query.reshape(batch, keys.shape[1], groups, tokens, size)
-    scores = grouped @ keys.unsqueeze(2).transpose(-1, -2)  # (…, groups, tokens, length)
-    scores = scores.float() * (size**-0.5 if scaling is None else scaling)
+    grouped = query.reshape(batch, keys.shape[1], groups * tokens, size)
+    scores = grouped @ keys.transpose(-1, -2)  # broadcasting the groups would copy the keys
+    scores = scores.view(batch, keys.shape[1], groups, tokens, -1).float() * (
+        size**-0.5 if scaling is None else scaling
+    )
     if softcap is not None:
         scores = softcap * torch.tanh(scores / softcap)
     if mask is not None:
@@ -148,8 +150,8 @@ def weigh(
     weights = scores.softmax(dim=-1)
     if sinks is not None:
         weights = weights[..., :-1]
-    result = weights.to(values.dtype) @ values.unsqueeze(2)
-    return result.reshape(batch, heads, tokens, -1)
+    weights = weights.to(values.dtype).reshape(batch, keys.shape[1], groups * tokens, -1)
+    return (weights @ values).reshape(batch, heads, tokens, -1)
 
 
 def _for_each_head(tensor: torch.Tensor, heads: int) -> torch.Tensor:

@@ -14,11 +14,12 @@ CLOSE = {torch.float32: 1e-3, torch.bfloat16: 0.2, torch.float16: 0.05}  # of th
 
 
 @torch.inference_mode()
-def check_attention(model: Any, vocabulary_size: int) -> None:
+def check_attention(model: Any) -> None:
     """Compare the logits after a few tokens with those of a plain pass without a cache.
 
     Raises `ModelError` when they differ, or when the model asks for what our attention lacks.
     """
+    vocabulary_size = model.config.get_text_config().vocab_size
     tokens = [at * 7919 % vocabulary_size for at in range(1, TOKENS + 1)]
     architecture = model.config.model_type
     try:

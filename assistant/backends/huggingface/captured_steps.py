@@ -5,7 +5,8 @@ from Python takes longer than running them. A captured step needs fixed shapes a
 its plan reads a bucket of positions and hides those that a slot does not hold.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +78,7 @@ class CapturedSteps:
         self._cache = cache
         self._captured: dict[tuple[int | None, int, int], _Captured] = {}
         self._pool = torch.cuda.graph_pool_handle()  # one for all: they never run together
+        self._side = torch.cuda.Stream(model.device)
 
     def run(self, rows: Sequence[Row]) -> torch.Tensor:
         """Logits after each row, (rows, vocabulary) in float32. The rows have one token each."""
@@ -89,11 +91,26 @@ class CapturedSteps:
             step = self._captured[key] = self._capture(rows, slot, batch, bucket)
         self._fill(step, rows)
         step.graph.replay()
-        return step.logits[: len(rows)].float()
+        return step.logits[: len(rows)].to(torch.float32, copy=True)
 
     def forget(self) -> None:
         """The cache's tensors are about to move."""
         self._captured.clear()
+        self._pool = torch.cuda.graph_pool_handle()  # the old one went with its graphs
+
+    def are_possible(self) -> bool:
+        """Whether a step of this model never waits for the GPU, which cannot be captured."""
+        numbers = [torch.zeros(1, dtype=torch.long, device=self._model.device) for _ in range(3)]
+        plan = Step(numbers[0], numbers[1], bucket_of(1, self._cache.capacity), 0)
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            with attending(self._cache, plan):
+                forward(self._model, self._cache, numbers[2][:, None], plan)
+        except RuntimeError:
+            return False
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        return True
 
     def _fill(self, step: _Captured, rows: Sequence[Row]) -> None:
         tokens, slots, positions = padded(rows, len(step.tokens))
@@ -108,16 +125,28 @@ class CapturedSteps:
         graph = torch.cuda.CUDAGraph()
         step = _Captured(graph, plan, numbers[2].view(-1, 1), torch.empty(0))
         self._fill(step, rows)
-        with attending(self._cache, plan):
-            side = torch.cuda.Stream(device)
-            side.wait_stream(torch.cuda.current_stream(device))
-            with torch.cuda.stream(side):
-                for _ in range(WARM_UPS):  # they write what the replay writes again
-                    forward(self._model, self._cache, step.tokens, plan)
-            torch.cuda.current_stream(device).wait_stream(side)
+        here = torch.cuda.current_stream(device)
+        with attending(self._cache, plan), _undisturbed(self._cache):
+            self._side.wait_stream(here)
+            try:
+                with torch.cuda.stream(self._side):
+                    for _ in range(WARM_UPS):  # they write what the replay writes again
+                        forward(self._model, self._cache, step.tokens, plan)
+            finally:
+                here.wait_stream(self._side)
             with torch.cuda.graph(graph, pool=self._pool):
                 step.logits = forward(self._model, self._cache, step.tokens, plan)
         return step
+
+
+@contextmanager
+def _undisturbed(cache: SlotCache) -> Iterator[None]:
+    """No interrupt: what is half captured could not be taken back."""
+    on_layer, cache.on_layer = cache.on_layer, lambda: None
+    try:
+        yield
+    finally:
+        cache.on_layer = on_layer
 
 
 def forward(model: Any, cache: SlotCache, tokens: torch.Tensor, plan: Step) -> torch.Tensor:

@@ -17,7 +17,7 @@ from assistant.backends.base import (
 )
 from assistant.backends.huggingface.attention import Stretch, Stretches, attending
 from assistant.backends.huggingface.captured_steps import CapturedSteps
-from assistant.backends.huggingface.failures import first_line, is_out_of_memory
+from assistant.backends.huggingface.failures import empty_gpu_cache, first_line, is_out_of_memory
 from assistant.backends.huggingface.sampler import TokenSampler
 from assistant.backends.huggingface.slot_cache import SMALLEST_CAPACITY, GivenUp, SlotCache
 from assistant.errors import EngineFailed, NotEnoughMemory
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 BATCH_TOKENS = {"cpu": 512, "cuda": 2048}  # rows of one forward pass
 OUTPUTS = 32  # logits of one call
+MEMORY_CHECK_EVERY = 256  # positions written for the first time
 STATE_MARK = b"llmchat2"
 STATE_HEAD = struct.Struct("<8sI")  # mark, positions
 
@@ -54,6 +55,7 @@ class Decoder:
         self.max_rows = BATCH_TOKENS[self._device.type]
         self.max_outputs = OUTPUTS
         self._lengths = [0] * slots
+        self._touched = [0] * slots  # positions of each slot whose memory is known to be there
         self._logits: torch.Tensor | None = None  # (rows that wanted them, vocabulary), float32
         self._outputs: dict[int, int] = {}  # row of the last call → its place in the logits
         self._interrupted = threading.Event()
@@ -75,7 +77,7 @@ class Decoder:
         if max(lengths) > self.info.window:
             return DecodeResult.NO_ROOM
         try:
-            if not self._make_room(max(lengths)):
+            if not self._make_room(lengths):
                 return DecodeResult.NO_ROOM
             self._layers_done = 0
             logits = self._forward(rows)
@@ -189,7 +191,9 @@ class Decoder:
         if mark != STATE_MARK or length > self.info.window or len(state) != size:
             return False
         try:
-            if not self._make_room(length):
+            lengths = list(self._lengths)
+            lengths[slot] = length
+            if not self._make_room(lengths):
                 return False
             self._cache.load(slot, length, memoryview(state)[STATE_HEAD.size :])
         except Exception as err:
@@ -199,33 +203,44 @@ class Decoder:
         self._lengths[slot] = length
         return True
 
-    def _make_room(self, longest: int) -> bool:
-        """Room for `longest` positions in every slot; False when the memory does not allow it."""
-        before = self._cache.capacity
+    def _make_room(self, lengths: Sequence[int]) -> bool:
+        """Room for what the slots will hold; False when the memory does not allow it."""
+        if not self._memory_allows(lengths):
+            return False
+        longest, before = max(lengths), self._cache.capacity
         if longest <= before:
             return True
         for wanted in (max(longest, SMALLEST_CAPACITY, 2 * before), longest):
-            capacity = min(wanted, self.info.window)
-            if self._memory_allows(capacity - before):
-                if self._steps is not None:
-                    self._steps.forget()  # they know where the old tensors are
-                self._cache.grow(capacity, max(self._lengths))
+            if self._steps is not None:
+                self._steps.forget()  # they know where the old tensors are
+            try:
+                self._cache.grow(min(wanted, self.info.window), self._lengths)
+            except Exception as err:
+                if not is_out_of_memory(err):
+                    raise
+                self._free_scratch()
+            else:
+                self._touched = list(self._lengths)
                 return True
         return False
 
-    def _memory_allows(self, positions: int) -> bool:
+    def _memory_allows(self, lengths: Sequence[int]) -> bool:
         """On a CPU, where pages become real when they are written; a GPU's allocator says no."""
-        if self._device.type != "cpu":
-            return True
-        used = 1 + sum(length > 0 for length in self._lengths)
-        return positions * used * self._cache.bytes_per_position <= available_bytes()
+        pairs = list(zip(lengths, self._touched, strict=True))
+        new = sum(max(0, length - touched) for length, touched in pairs)
+        is_near = new < MEMORY_CHECK_EVERY and max(lengths) <= self._cache.capacity
+        if self._device.type == "cpu" and not is_near:
+            if new * self._cache.bytes_per_position > available_bytes():
+                return False
+            self._touched = [max(pair) for pair in pairs]
+        return True
 
     def _free_scratch(self) -> None:
         self._logits = None
         if self._device.type == "cuda":
             if self._steps is not None:
                 self._steps.forget()
-            torch.cuda.empty_cache()
+            empty_gpu_cache()
 
     # ── opening and closing ─────────────────────────────────────────────────────────────────
 
@@ -237,6 +252,8 @@ class Decoder:
                 f"there is not enough memory for a first token of {self.info.name}",
                 "close other programs, or take a smaller model: -m starter",
             )
+        if self._steps is not None and not self._steps.are_possible():
+            self._steps = None
         self.trim(0, 0)
 
     def close(self) -> None:
@@ -244,7 +261,7 @@ class Decoder:
         self._cache.clear()
         self._logits = self._model = None
         if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+            empty_gpu_cache()
 
 
 def _is_step(rows: Sequence[Row]) -> bool:

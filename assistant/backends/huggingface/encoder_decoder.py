@@ -19,7 +19,7 @@ from assistant.backends.base import (
     SamplingOptions,
     Tokenizer,
 )
-from assistant.backends.huggingface.failures import first_line, is_out_of_memory
+from assistant.backends.huggingface.failures import empty_gpu_cache, first_line, is_out_of_memory
 from assistant.backends.huggingface.sampler import TokenSampler
 from assistant.backends.huggingface.slot_cache import GivenUp
 from assistant.errors import EngineFailed, ModelError
@@ -218,7 +218,7 @@ class EncoderDecoder:
         if self._cache is None:
             self._forget_encoded()
         if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+            empty_gpu_cache()
 
     def _forget_encoded(self) -> None:
         self._encoded_text, self._encoded = [], None

@@ -28,7 +28,7 @@ from assistant.model_store.machine import available_bytes
 from assistant.paths import writable
 
 CHILD = "assistant.backends.huggingface.gguf_unpacking"
-FOLDER = "torch"  # in the cache
+FOLDER = "torch/1"  # in the cache
 UNFINISHED = ".unpacking-"
 WEIGHTS = "model.safetensors"
 NEEDED = ("config.json", WEIGHTS, "tokenizer.json")

@@ -30,11 +30,24 @@ class Int8Linear(torch.nn.Module):  # type: ignore[misc]  # torch is untyped her
             layer.bias, layer.qconfig = None, per_channel_dynamic_qconfig
             self._packed = Linear.from_float(layer)
 
+    @property
+    def weight(self) -> Any:
+        """For models that look at the type of their weights; a method, as PyTorch's own layer."""
+        return self._packed.weight
+
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """From (…, in features) to (…, out features)."""
         largest = rows.abs().amax(dim=-1, keepdim=True).clamp(min=1e-9)
         result = self._packed(rows / largest) * largest
         return result if self.bias is None else result + self.bias
+
+
+def is_worth_it(model: Any) -> bool:
+    """Whether most weights beside the embeddings stand in linear layers: experts do not."""
+    embeddings = set(model.get_input_embeddings().parameters())
+    linear = {p for m in model.modules() if type(m) is torch.nn.Linear for p in m.parameters()}
+    others = sum(p.numel() for p in set(model.parameters()) - embeddings - linear)
+    return bool(others < 0.1 * sum(p.numel() for p in linear - embeddings))
 
 
 def in_int8(model: Any) -> Any:

@@ -18,14 +18,20 @@ from assistant.backends.huggingface.decoder import Decoder
 from assistant.backends.huggingface.encoder_decoder import EncoderDecoder
 from assistant.backends.huggingface.failures import first_line, is_out_of_memory
 from assistant.backends.huggingface.gguf_conversion import convert
-from assistant.backends.huggingface.int8_linear import in_int8
+from assistant.backends.huggingface.int8_linear import in_int8, is_worth_it
 from assistant.backends.huggingface.short_linear import shorten
 from assistant.backends.huggingface.tokenizer import load_tokenizer
-from assistant.errors import AssistantError, ModelError, NotEnoughMemory, UsageError
+from assistant.errors import ModelError, NotEnoughMemory, UsageError
 from assistant.events import ModelLoading
 from assistant.model_store.gguf_file import read_gguf
 from assistant.model_store.machine import available_bytes, cpu_threads
-from assistant.model_store.memory import check_folder_fits, folder_kv_bytes, int8_weight_bytes
+from assistant.model_store.memory import (
+    GPU_MEMORY,
+    MAIN_MEMORY,
+    check_folder_fits,
+    folder_kv_bytes,
+    int8_weight_bytes,
+)
 from assistant.model_store.safetensors_folder import ModelFolder, read_folder
 
 SLOTS = 8
@@ -58,7 +64,7 @@ class Place:
 
     @property
     def memory(self) -> str:
-        return "main memory" if self.device.type == "cpu" else "the GPU's memory"
+        return MAIN_MEMORY if self.device.type == "cpu" else GPU_MEMORY
 
 
 def open_model(spec: ModelSpec, on_progress: OnProgress) -> Backend:
@@ -80,7 +86,9 @@ def open_model(spec: ModelSpec, on_progress: OnProgress) -> Backend:
     if not on_progress(ModelLoading("loading the model", 0.0)):
         raise ModelError("loading was given up")
     model = _load(folder, place)
-    on_progress(ModelLoading("loading the model", 0.9))
+    if not on_progress(ModelLoading("loading the model", 0.9)):
+        raise ModelError("loading was given up")
+    window = min(window, _window_without_stretching(model) or window)
     tokenizer = load_tokenizer(folder.path, framed=folder.is_encoder_decoder)
     info = _describe(folder, place, window)
     if folder.is_encoder_decoder:
@@ -151,6 +159,21 @@ def _window(folder: ModelFolder, wanted: int) -> int:
     return min(wanted or own, own)
 
 
+def _window_without_stretching(model: Any) -> int:
+    """Positions with the angles of short texts, for models that use others for long ones; or 0.
+
+    transformers takes the angles from the longest text of a call, so that texts beside it, and
+    what was cached before, would be read with the wrong ones.
+    """
+    config = model.config.get_text_config()
+    rope = getattr(config, "rope_parameters", None) or {}
+    kind = rope.get("rope_type", "")
+    if kind == "longrope":
+        own = getattr(config, "original_max_position_embeddings", 0)
+        return int(rope.get("original_max_position_embeddings") or own or 0)
+    return int(config.max_position_embeddings) if "dynamic" in kind else 0
+
+
 def _check_fits(folder: ModelFolder, place: Place, tokens: int) -> None:
     weight_bytes = float(place.loaded_as.itemsize)
     if place.int8:
@@ -173,12 +196,12 @@ def _slots(folder: ModelFolder, place: Place, window: int) -> int:
     if place.device.type == "cpu":
         return SLOTS
     whole_slot = folder_kv_bytes(folder, window, place.dtype.itemsize)
-    slots = min(SLOTS, place.free_bytes * 8 // 10 // max(1, whole_slot))
+    room = place.free_bytes * 8 // 10  # the rest is for what a call needs
+    slots = min(SLOTS, room // max(1, whole_slot))
     if slots < 1:
-        _check_fits(folder, place, window)
         raise NotEnoughMemory(
             f"a window of {window:,} tokens does not fit {place.memory} beside the weights",
-            f"LLMCHAT_WINDOW={window // 2}",
+            f"LLMCHAT_WINDOW={window * room // whole_slot // 256 * 256}",
         )
     return slots
 
@@ -190,7 +213,7 @@ def _load(folder: ModelFolder, place: Place) -> Any:
     auto = transformers.AutoModelForCausalLM
     options: dict[str, Any] = {"attn_implementation": NAME}
     if folder.is_encoder_decoder:
-        auto, options = transformers.AutoModelForSeq2SeqLM, {}
+        auto, options = transformers.AutoModelForSeq2SeqLM, {"attn_implementation": "eager"}
     if place.device.type == "cuda":
         options["device_map"] = {"": place.device}
     try:
@@ -203,8 +226,6 @@ def _load(folder: ModelFolder, place: Place) -> Any:
             output_loading_info=True,
             **options,
         )
-    except AssistantError:
-        raise
     except Exception as err:  # whatever a file can make transformers say
         if is_out_of_memory(err):
             raise NotEnoughMemory(
@@ -218,8 +239,13 @@ def _load(folder: ModelFolder, place: Place) -> Any:
     _refuse_holes(folder, report, model)
     model.eval().requires_grad_(False)
     if not folder.is_encoder_decoder:
-        check_attention(model, folder.vocabulary_size)
+        check_attention(model)
     if place.int8:
+        if not is_worth_it(model):
+            raise ModelError(
+                f"--int8 is of no use for {folder.name}: few of its weights are in linear layers",
+                "leave --int8 out",
+            )
         return in_int8(model)
     if place.device.type == "cpu" and place.dtype is torch.float32:
         return shorten(model)

@@ -5,7 +5,7 @@ plan (see attention.py); nothing is committed here, so a call that was given up 
 positions that a slot does not hold are never read.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -30,7 +30,7 @@ class SlotCache(Cache):  # type: ignore[misc]  # transformers is untyped
         self.keys: list[torch.Tensor] = []  # by layer: (slots, heads, capacity, key length)
         self.values: list[torch.Tensor] = []  # by layer: (slots, heads, capacity, value length)
         self.plan: Plan
-        self._on_layer = on_layer
+        self.on_layer = on_layer
         self._layer = 0  # the one whose attention comes next
 
     # ── what transformers calls ─────────────────────────────────────────────────────────────
@@ -39,7 +39,7 @@ class SlotCache(Cache):  # type: ignore[misc]  # transformers is untyped
         self, key: torch.Tensor, value: torch.Tensor, layer_idx: int, *_: Any, **__: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Write new keys and values, (batch, heads, tokens, length); `attend` comes next."""
-        self._on_layer()
+        self.on_layer()
         if layer_idx == len(self.keys):  # the very first call tells the shapes
             self.keys.append(self._empty_like(key, self.capacity))
             self.values.append(self._empty_like(value, self.capacity))
@@ -62,11 +62,11 @@ class SlotCache(Cache):  # type: ignore[misc]  # transformers is untyped
 
     @property
     def bytes_per_position(self) -> int:
-        """Of one slot, over all layers; 0 before the first call."""
+        """Bytes that a token takes, over all layers; 0 before the first call."""
         return sum(t.shape[1] * t.shape[3] * t.element_size() for t in self._tensors())
 
-    def grow(self, capacity: int, held: int) -> None:
-        """Make room for more positions in every slot; `held`: the most that one of them holds.
+    def grow(self, capacity: int, lengths: Sequence[int]) -> None:
+        """Room for `capacity` positions in every slot, which hold `lengths` of them.
 
         Layer by layer, so that little is there twice. Raises what torch raises without memory;
         then layers differ in capacity, the smallest of which is still the cache's.
@@ -75,7 +75,8 @@ class SlotCache(Cache):  # type: ignore[misc]  # transformers is untyped
             for layer, old in enumerate(tensors):
                 if old.shape[2] < capacity:
                     new = self._empty_like(old, capacity)
-                    new[:, :, :held] = old[:, :, :held]
+                    for slot, held in enumerate(lengths):
+                        new[slot, :, :held] = old[slot, :, :held]
                     tensors[layer] = new
         self.capacity = capacity
 

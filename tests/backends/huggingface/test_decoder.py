@@ -12,7 +12,7 @@ import transformers
 from tiny_models import SHAPE, VOCABULARY, llama_config, save_model
 
 from assistant.backends.base import Backend, DecodeResult, ModelSpec, Row, Runtime, SamplingOptions
-from assistant.backends.huggingface import captured_steps
+from assistant.backends.huggingface import captured_steps, decoder
 from assistant.backends.huggingface.attention import Stretches, attending
 from assistant.backends.huggingface.captured_steps import (
     SMALLEST_BUCKET,
@@ -227,6 +227,37 @@ def test_memory_that_runs_out_in_a_call_changes_nothing(tiny: Path, error: Excep
     assert backend.decode([Row(0, prompt[20:], 20, True)]) is DecodeResult.NO_ROOM
     assert backend.decode([Row(0, prompt[20:], 20, True)]) is DecodeResult.DECODED
     assert write(backend, prompt, 6) == expected
+    backend.close()
+
+
+def test_memory_is_asked_for_before_pages_become_real(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = opened(tiny)
+    long = [prompt_of(seed, 400) for seed in range(3)]
+    assert backend.decode([Row(0, long[0], 0, True)]) is DecodeResult.DECODED
+    each = backend._cache.bytes_per_position
+    monkeypatch.setattr(decoder, "available_bytes", lambda: 300 * each)
+    assert backend.decode([Row(1, long[1], 0, True)]) is DecodeResult.NO_ROOM
+    backend.trim(0, 0)
+    assert backend.decode([Row(0, long[2], 0, True)]) is DecodeResult.DECODED  # its own pages
+    assert backend.decode([Row(1, long[1][:200], 0, True)]) is DecodeResult.DECODED
+    backend.close()
+
+
+def test_a_cache_that_grows_writes_only_what_slots_hold(tiny: Path) -> None:
+    backend = opened(tiny)
+    cache = backend._cache
+    with torch.inference_mode():
+        for cells in (*cache.keys, *cache.values):
+            cells.fill_(7.0)
+        cache.capacity //= 2
+        cache.keys = [cells[:, :, : cache.capacity] for cells in cache.keys]
+        cache.grow(512, [3, 0, 5, 0, 0, 0, 0, 0])
+    grown = cache.keys[0]
+    assert (grown[0, :, :3] == 7).all()
+    assert (grown[2, :, :5] == 7).all()
+    assert not (grown[1, :, :256] == 7).any()
     backend.close()
 
 

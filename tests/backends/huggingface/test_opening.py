@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 import torch
 import transformers
-from tiny_models import llama_config, save_model
+from tiny_models import SHAPE, VOCABULARY, llama_config, save_model
 
 from assistant.backends.base import ModelSpec, Runtime
 from assistant.backends.huggingface import opening
 from assistant.backends.open import open_backend
+from assistant.engine.base import GenerationRequest
 from assistant.engine.local import LocalEngine
 from assistant.errors import AssistantError, ModelError, NotEnoughMemory, UsageError
-from assistant.events import ModelLoading
-from assistant.messages import ChatPrompt, Role, message
+from assistant.events import Finished, ModelLoading
+from assistant.messages import ChatPrompt, RawPrompt, Role, message
 from assistant.model_store.memory import folder_kv_bytes
 from assistant.model_store.safetensors_folder import read_folder
 
@@ -96,6 +97,11 @@ FAULTS: dict[str, tuple[Spoil, str]] = {
         ),
         "code of its own",
     ),
+    "other weights": (
+        lambda f: change_config(f, transformers_weights="adapter_model.bin"),
+        "transformers_weights",
+    ),
+    "an adapter": (lambda f: _write(f / "adapter_config.json", "{}"), "adapter"),
     "a weight is missing": (lose_a_weight, "lacks weights: model.layers.1.mlp.up_proj.weight"),
     "other shapes": (lambda f: change_config(f, intermediate_size=64), "cannot load"),
 }
@@ -244,6 +250,70 @@ def test_slots_on_a_gpu_can_all_grow_to_the_window(
     pretend_gpu(monkeypatch, free=int(whole / 2))
     with pytest.raises(NotEnoughMemory):
         opening._slots(folder, place, 512)
+
+
+@pytest.mark.parametrize(
+    ("rope", "window"),
+    [
+        ({"rope_type": "default", "rope_theta": 10000.0}, 512),
+        ({"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0}, 512),
+        ({"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0}, 512),
+        (
+            {
+                "rope_type": "longrope",
+                "rope_theta": 10000.0,
+                "short_factor": [1.0] * 4,
+                "long_factor": [2.0] * 4,
+                "original_max_position_embeddings": 128,
+            },
+            128,
+        ),
+    ],
+    ids=["default", "linear", "dynamic", "longrope"],
+)
+def test_the_window_ends_where_other_angles_begin(
+    rope: dict[str, Any], window: int, tmp_path: Path
+) -> None:
+    save_model(tmp_path, llama_config(rope_parameters=rope))
+    backend = open_backend(spec_of(tmp_path), lambda _loading: True)
+    assert backend.info.window == window
+    backend.close()
+
+
+@pytest.mark.parametrize("int8", [False, True])
+def test_an_encoder_decoder_folder_answers_a_text(int8: bool, tmp_path: Path) -> None:
+    config = transformers.T5Config(
+        vocab_size=VOCABULARY,
+        d_model=32,
+        d_kv=8,
+        d_ff=64,
+        num_layers=2,
+        num_heads=4,
+        feed_forward_proj="gated-gelu",
+        decoder_start_token_id=0,
+        eos_token_id=257,
+        pad_token_id=0,
+    )
+    save_model(tmp_path, config, template=None)
+    engine = LocalEngine(spec_of(tmp_path, dtype="", int8=int8))
+    list(engine.load())
+    assert engine.info.abilities.encoder
+    assert engine.info.quantisation == ("int8" if int8 else "F32")
+    request = GenerationRequest(RawPrompt("Summarize: a b c"), max_new_tokens=5, seed=1)
+    *_, finished = engine.stream(request)
+    assert isinstance(finished, Finished)
+    assert not finished.answers[0].error
+    engine.close()
+
+
+def test_8_bits_are_refused_where_most_weights_are_experts(tmp_path: Path) -> None:
+    config = transformers.Qwen3MoeConfig(
+        **SHAPE, moe_intermediate_size=64, num_experts=8, num_experts_per_tok=2
+    )
+    save_model(tmp_path, config)
+    error = refusal(spec_of(tmp_path, dtype="", int8=True))
+    assert "--int8 is of no use" in error.message
+    open_backend(spec_of(tmp_path), lambda _loading: True).close()
 
 
 def test_loading_tells_what_it_does_and_can_be_given_up(tiny: Path) -> None:
