@@ -28,7 +28,7 @@ from assistant.model_store.machine import available_bytes
 from assistant.paths import writable
 
 CHILD = "assistant.backends.huggingface.gguf_unpacking"
-FOLDER = "torch/1"  # in the cache
+FOLDER = "torch-1"  # in the cache; another number when what is written changes
 UNFINISHED = ".unpacking-"
 WEIGHTS = "model.safetensors"
 NEEDED = ("config.json", WEIGHTS, "tokenizer.json")

@@ -14,10 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tiny_gguf
 
 import assistant
 from assistant.backends.huggingface import gguf_conversion
-from assistant.backends.huggingface.gguf_conversion import NEEDED, convert
+from assistant.backends.huggingface.gguf_conversion import FOLDER, NEEDED, convert
 from assistant.errors import AssistantError, ModelError, NotEnoughMemory
 from assistant.events import ModelLoading
 from assistant.model_store.gguf_file import GgufFile, read_gguf
@@ -71,7 +72,7 @@ class Listener:
 
 
 def left_in(cache: Path) -> list[str]:
-    return sorted(path.name for path in (cache / "torch").iterdir())
+    return sorted(path.name for path in (cache / FOLDER).iterdir())
 
 
 def is_alive(pid: int) -> bool:
@@ -92,11 +93,19 @@ def wait_until(condition: Callable[[], object]) -> None:
 # ── what is made ────────────────────────────────────────────────────────────────────────────
 
 
+def test_a_type_of_weights_that_cannot_be_unpacked_is_refused(tmp_path: Path) -> None:
+    path = tiny_gguf.write_llama(tmp_path / "odd.gguf", unreadable="blk.1.ffn_up.weight")
+    with pytest.raises(ModelError, match=r"cannot be converted for PyTorch: .*Q8_1") as caught:
+        convert(read_gguf(path), tmp_path, lambda _loading: True)
+    assert "\n" not in caught.value.message
+    assert caught.value.hint
+
+
 def test_a_model_is_converted_once(file: GgufFile, tmp_path: Path, child: Child) -> None:
     child(GOOD)
     cache = tmp_path / "cache"
     folder = convert(file, cache, on_and_on)
-    assert folder == cache / "torch" / file.fingerprint
+    assert folder == cache / FOLDER / file.fingerprint
     assert (folder / "config.json").read_text() == str(file.path)
     assert left_in(cache) == [file.fingerprint]
     child("raise SystemExit('the child was called again')")
@@ -189,7 +198,7 @@ def test_giving_up_ends_the_child_and_leaves_nothing(
     pids: list[int] = []
 
     def give_up(_loading: ModelLoading) -> bool:
-        pids.extend(int(path.read_text() or 0) for path in tmp_path.glob("torch/*/pid"))
+        pids.extend(int(path.read_text() or 0) for path in tmp_path.glob(f"{FOLDER}/*/pid"))
         if pids and how == "raises":
             raise Interrupted
         return not pids
@@ -246,10 +255,10 @@ def test_a_place_that_cannot_be_used_is_named(
     file: GgufFile, tmp_path: Path, child: Child, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     child(GOOD)
-    taken = tmp_path / "torch" / file.fingerprint
+    taken = tmp_path / FOLDER / file.fingerprint
     taken.parent.mkdir()
     taken.touch()
-    with pytest.raises(ModelError, match="torch cannot be written: Not a directory"):
+    with pytest.raises(ModelError, match=f"{FOLDER} cannot be written: Not a directory"):
         convert(file, tmp_path, on_and_on)
     assert left_in(tmp_path) == [file.fingerprint]
 
@@ -297,7 +306,7 @@ while len(list(here.parent.glob("*/ready"))) < 3:
         thread.start()
     for thread in threads:
         thread.join(SECONDS)
-    assert found == [tmp_path / "torch" / file.fingerprint] * 3
+    assert found == [tmp_path / FOLDER / file.fingerprint] * 3
     assert left_in(tmp_path) == [file.fingerprint]
 
 
@@ -305,7 +314,7 @@ def test_only_what_dead_processes_left_behind_is_removed(
     file: GgufFile, tmp_path: Path, child: Child
 ) -> None:
     child(GOOD)
-    folders = [tmp_path / "torch" / f".unpacking-{name}" for name in ("dead", "alive")]
+    folders = [tmp_path / FOLDER / f".unpacking-{name}" for name in ("dead", "alive")]
     for folder in folders:
         folder.mkdir(parents=True)
         (folder / "model.safetensors").touch()
@@ -330,12 +339,12 @@ def test_a_child_does_not_outlive_its_parent(file: GgufFile, tmp_path: Path) -> 
         [sys.executable, "-c", script, str(file.path), str(tmp_path)],
         cwd=Path(assistant.__file__).parent.parent,
     )
-    wait_until(lambda: list(tmp_path.glob("torch/.unpacking-*/tokenizer.json")))
+    wait_until(lambda: list(tmp_path.glob(f"{FOLDER}/.unpacking-*/tokenizer.json")))
     (child,) = children_of(parent.pid)
     parent.kill()
     parent.wait()
     wait_until(lambda: not is_alive(child))
-    (folder,) = (tmp_path / "torch").iterdir()  # left behind, and no model
+    (folder,) = (tmp_path / FOLDER).iterdir()  # left behind, and no model
     assert folder.name.startswith(".unpacking-")
     assert not all((folder / name).exists() for name in NEEDED)
     with pytest.raises(ModelError, match="given up"):

@@ -24,14 +24,23 @@ class _Tensors:
         values = self._random.standard_normal(shape).astype(numpy.float32)
         self._writer.add_tensor(name, values / 10)
 
+    def add_unreadable(self, name: str, *shape: int) -> None:
+        """In Q8_1, which llama.cpp uses for activations only: blocks of 32 in 40 bytes."""
+        blocks = numpy.zeros((*shape[:-1], shape[-1] // 32 * 40), numpy.uint8)
+        self._writer.add_tensor(name, blocks, raw_dtype=gguf.GGMLQuantizationType.Q8_1)
+
 
 def write_llama(
     path: Path,
     extra: Extra = lambda writer: None,
     tensors: Sequence[tuple[str, int]] = (),
     left_out: str = "",
+    unreadable: str = "",
 ) -> Path:
-    """Byte-level, two layers; `extra` adds keys, `tensors` vectors, `left_out` takes one away."""
+    """Byte-level, two layers; `extra` adds keys, `tensors` vectors, `left_out` takes one away.
+
+    `unreadable` is a matrix whose type nobody unpacks.
+    """
     writer = gguf.GGUFWriter(path, "llama")
     _describe(writer)
     writer.add_head_count_kv(KV_HEADS)
@@ -55,7 +64,9 @@ def write_llama(
     for layer in range(LAYERS):
         shapes |= {f"blk.{layer}.{name}": shape for name, shape in _llama_layer().items()}
     for name, shape in shapes.items():
-        if f"{name}.weight" != left_out:
+        if f"{name}.weight" == unreadable:
+            made.add_unreadable(f"{name}.weight", *shape)
+        elif f"{name}.weight" != left_out:
             made.add(f"{name}.weight", *shape)
     for name, length in tensors:
         made.add(name, length)
