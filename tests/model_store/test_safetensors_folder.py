@@ -582,7 +582,7 @@ EVERY_FOLDER_ANEW = settings(
 
 
 def check_is_answered(folder: Path) -> None:
-    seconds = []
+    seconds: list[float] = []
     while not seconds or (seconds[-1] >= SLOWEST_SECONDS and len(seconds) < 3):
         before = time.thread_time()
         try:
