@@ -28,6 +28,7 @@ from assistant.backends.llamacpp_bindings import (
 from assistant.backends.llamacpp_gpu import free_gpu_bytes, layers_that_fit
 from assistant.backends.llamacpp_sampler import LlamaCppSampler
 from assistant.backends.llamacpp_tokenizer import LlamaCppTokenizer
+from assistant.backends.rows import lengths_after
 from assistant.errors import EngineFailed, ModelError
 from assistant.events import ModelLoading
 from assistant.model_store.gguf_file import read_gguf
@@ -102,7 +103,8 @@ class LlamaCppBackend:
     # ── decoding ────────────────────────────────────────────────────────────────────────────
 
     def decode(self, rows: Sequence[Row]) -> DecodeResult:
-        self._check(rows)
+        # The batch is a C array without borders.
+        lengths_after(rows, self._lengths, max_rows=BATCH_TOKENS, max_outputs=OUTPUTS)
         if not self._make_room(sum(len(row.tokens) for row in rows)):
             return DecodeResult.NO_ROOM
         if not self._can_trim and self._flag.is_raised():  # only between calls: see _open_context
@@ -128,19 +130,6 @@ class LlamaCppBackend:
         if not self._flag.is_raised():
             self._nodes_per_call = self._flag.nodes()
             self._flag.lower()
-
-    def _check(self, rows: Sequence[Row]) -> None:
-        """The batch is a C array without borders, and slots must have no holes."""
-        if sum(len(row.tokens) for row in rows) > BATCH_TOKENS:
-            raise ValueError(f"a call holds at most {BATCH_TOKENS} tokens")
-        if sum(row.wants_logits for row in rows) > OUTPUTS:
-            raise ValueError(f"a call gives the logits of at most {OUTPUTS} rows")
-        lengths = list(self._lengths)
-        for row in rows:
-            if not row.tokens or row.start != lengths[row.slot]:
-                held = lengths[row.slot]
-                raise ValueError(f"slot {row.slot} holds {held} tokens, not {row.start}")
-            lengths[row.slot] += len(row.tokens)
 
     def _fill_batch(self, rows: Sequence[Row]) -> None:
         batch, at = self._batch, 0
@@ -346,7 +335,7 @@ class LlamaCppBackend:
     def _describe(self) -> BackendInfo:
         file = self._file
         return BackendInfo(
-            name=_name(self._spec.path.stem, file.quantisation),
+            name=file.short_name,
             fingerprint=file.fingerprint,
             parameters=file.parameters,
             size_bytes=file.size_bytes,
@@ -379,11 +368,6 @@ def _reason() -> str:
 
 def _round_up(tokens: int) -> int:
     return -(-tokens // CELLS_STEP) * CELLS_STEP
-
-
-def _name(stem: str, quantisation: str) -> str:
-    """The file's name says what people call the model; the quantisation is told apart."""
-    return stem.removesuffix(quantisation).rstrip("-._") or stem
 
 
 def _text_hash(text: str | None) -> str:

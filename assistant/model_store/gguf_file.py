@@ -98,6 +98,12 @@ class GgufFile:
     data_offset: int
     fingerprint: str
 
+    @property
+    def short_name(self) -> str:
+        """The file's name says what people call the model; the quantisation is told apart."""
+        stem = self.path.stem
+        return stem.removesuffix(self.quantisation).rstrip("-._") or stem
+
 
 def read_gguf(path: Path) -> GgufFile:
     """Raises `ModelError` when the file is not a whole GGUF file of version 2 or 3."""

@@ -20,6 +20,7 @@ from assistant.backends.huggingface.captured_steps import CapturedSteps
 from assistant.backends.huggingface.failures import empty_gpu_cache, first_line, is_out_of_memory
 from assistant.backends.huggingface.sampler import TokenSampler
 from assistant.backends.huggingface.slot_cache import SMALLEST_CAPACITY, GivenUp, SlotCache
+from assistant.backends.rows import lengths_after
 from assistant.errors import EngineFailed, NotEnoughMemory
 from assistant.model_store.machine import available_bytes
 
@@ -73,7 +74,7 @@ class Decoder:
 
     @torch.inference_mode()
     def decode(self, rows: Sequence[Row]) -> DecodeResult:
-        lengths = self._check(rows)
+        lengths = lengths_after(rows, self._lengths, max_rows=self.max_rows, max_outputs=OUTPUTS)
         if max(lengths) > self.info.window:
             return DecodeResult.NO_ROOM
         try:
@@ -95,20 +96,6 @@ class Decoder:
         wanted = [place for place, row in enumerate(rows) if row.wants_logits]
         self._outputs = {row: place for place, row in enumerate(wanted)}
         return DecodeResult.DECODED
-
-    def _check(self, rows: Sequence[Row]) -> list[int]:
-        """What every slot will hold. Raises `ValueError` for rows with holes between them."""
-        if sum(len(row.tokens) for row in rows) > self.max_rows:
-            raise ValueError(f"a call holds at most {self.max_rows} tokens")
-        if sum(row.wants_logits for row in rows) > OUTPUTS:
-            raise ValueError(f"a call gives the logits of at most {OUTPUTS} rows")
-        lengths = list(self._lengths)
-        for row in rows:
-            if not row.tokens or row.start != lengths[row.slot]:
-                held = lengths[row.slot]
-                raise ValueError(f"slot {row.slot} holds {held} tokens, not {row.start}")
-            lengths[row.slot] += len(row.tokens)
-        return lengths
 
     def _forward(self, rows: Sequence[Row]) -> torch.Tensor | None:
         if self._steps is not None and _is_step(rows):

@@ -22,6 +22,7 @@ from assistant.backends.base import (
 from assistant.backends.huggingface.failures import empty_gpu_cache, first_line, is_out_of_memory
 from assistant.backends.huggingface.sampler import TokenSampler
 from assistant.backends.huggingface.slot_cache import GivenUp
+from assistant.backends.rows import lengths_after
 from assistant.errors import EngineFailed, ModelError
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ class EncoderDecoder:
     # ── decoding ────────────────────────────────────────────────────────────────────────────
 
     def decode(self, rows: Sequence[Row]) -> DecodeResult:
-        if self._check(rows) > self.info.window:
+        (length,) = lengths_after(rows, [self._length], max_rows=BATCH_TOKENS, max_outputs=OUTPUTS)
+        if length > self.info.window:
             return DecodeResult.NO_ROOM
         if self._interrupted.is_set():
             self._interrupted.clear()
@@ -91,20 +93,6 @@ class EncoderDecoder:
         self._text, self._logits, self._outputs = text, logits, _places(outputs)
         self._steps += len(answer)
         return DecodeResult.DECODED
-
-    def _check(self, rows: Sequence[Row]) -> int:
-        """What the slot will hold (tokens). Raises `ValueError` for rows with holes between."""
-        if sum(len(row.tokens) for row in rows) > BATCH_TOKENS:
-            raise ValueError(f"a call holds at most {BATCH_TOKENS} tokens")
-        if sum(row.wants_logits for row in rows) > OUTPUTS:
-            raise ValueError(f"a call gives the logits of at most {OUTPUTS} rows")
-        held = self._length
-        for row in rows:
-            _check_slot(row.slot)
-            if not row.tokens or row.start != held:
-                raise ValueError(f"slot {row.slot} holds {held} tokens, not {row.start}")
-            held += len(row.tokens)
-        return held
 
     @property
     def _length(self) -> int:

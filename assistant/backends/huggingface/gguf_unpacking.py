@@ -159,8 +159,7 @@ def _layer(name: str) -> int:
 def _save(file: GgufFile, model: Any, folder: Path) -> None:
     transformers.utils.logging.set_tqdm_hook(None)
     model.save_pretrained(folder, max_shard_size=ONE_FILE)
-    name = file.path.stem.removesuffix(file.quantisation).rstrip("-._") or file.path.stem
-    _change(folder / "config.json", {"_name_or_path": name})
+    _change(folder / "config.json", {"_name_or_path": file.short_name})
     _change(folder / "generation_config.json", {"eos_token_id": ends_of(file)})
     for path in folder.iterdir():  # a loss of power must not leave a folder that looks whole
         _flush(path)
