@@ -6,6 +6,7 @@ AssistantError            anything we can say in one line, with the next command
 ├── ModelError            no model, or one that cannot be loaded
 │   └── TemplateError     the model's chat template refuses these messages
 ├── PromptTooLong         the prompt does not fit the window
+├── NotApproved           somebody said no, or nobody could be asked
 ├── NotEnoughMemory       the model or its context does not fit the memory
 └── EngineFailed          the engine stopped working
 """
@@ -37,6 +38,10 @@ class TemplateError(ModelError):
 
 
 class PromptTooLong(AssistantError):
+    pass
+
+
+class NotApproved(AssistantError):
     pass
 
 

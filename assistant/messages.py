@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from pathlib import Path
 
 
 class Role(StrEnum):
@@ -104,14 +105,31 @@ class Rendered:
 
 
 @dataclass(frozen=True, slots=True)
-class Attachment:
-    """Text that a user adds to a message: a file by its name, or "stdin".
+class SourceFile:
+    """Where attached text stands on disk: what is needed to write it back changed.
 
-    `language` is the fence's ("" when unknown); `notice` says in one line what the reader did
-    to the bytes that the user should know of.
+    `data` is the whole file as it was read: a byte order mark `mark`, then text in what Python
+    calls `encoding`. `lines` are the first and the last line attached, from 1; None: all.
+    """
+
+    path: Path
+    data: bytes
+    encoding: str = "utf-8"
+    mark: bytes = b""
+    lines: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """Text that a user adds to a message: a file, lines or a symbol of it, or "stdin".
+
+    `name` is one line of visible text that says which. `language` is the fence's ("" when
+    unknown); `notice` says in one line what the reader did to the bytes that the user should
+    know of. `source` is None for standard input.
     """
 
     name: str
     text: str
     language: str
     notice: str = ""
+    source: SourceFile | None = None

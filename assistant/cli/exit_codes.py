@@ -4,6 +4,7 @@ from assistant.errors import (
     AssistantError,
     EngineFailed,
     ModelError,
+    NotApproved,
     NotEnoughMemory,
     PromptTooLong,
     UsageError,
@@ -15,15 +16,21 @@ USAGE = 2
 MODEL = 3
 TOO_LONG = 4
 MEMORY = 5
+NOT_APPROVED = 6
 ENGINE = 8
+LENGTH = 10  # only with --fail-on-length
+TIMEOUT = 124  # as of timeout(1)
+HUNG_UP = 129  # 128 + SIGHUP
 INTERRUPTED = 130  # 128 + SIGINT
 BROKEN_PIPE = 141  # 128 + SIGPIPE
+TERMINATED = 143  # 128 + SIGTERM
 
 BY_ERROR: dict[type[AssistantError], int] = {
     UsageError: USAGE,
     ModelError: MODEL,
     PromptTooLong: TOO_LONG,
     NotEnoughMemory: MEMORY,
+    NotApproved: NOT_APPROVED,
     EngineFailed: ENGINE,
 }
 

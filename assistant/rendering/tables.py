@@ -1,0 +1,50 @@
+"""Rows of words in columns, on terminals of any width; wide characters line up."""
+
+from collections.abc import Sequence
+
+from assistant.visible_text import visible
+
+GAP = "  "
+
+
+def table_lines(rows: Sequence[Sequence[str]], columns: int | None = None) -> list[str]:
+    """One line for each row; every column but the last is as wide as its widest word.
+
+    `columns` is the terminal's width in cells: what is longer ends in an ellipsis. None for
+    pipes, where nothing is cut. Words become visible and are one line each.
+    """
+    shown = [[_one_line(word) for word in row] for row in rows]
+    widths = [
+        max(cell_width(row[at]) for row in shown if at < len(row))
+        for at in range(max(map(len, shown), default=0))
+    ]
+    lines = (
+        GAP.join(
+            word + " " * (width - cell_width(word))
+            for word, width in zip(row, widths, strict=False)
+        )
+        for row in shown
+    )
+    return [clip(line.rstrip(), columns) for line in lines]
+
+
+def clip(line: str, columns: int | None) -> str:
+    """At most `columns` cells of a visible line; an ellipsis says that there was more."""
+    if columns is None or cell_width(line) <= columns:
+        return line
+    while line and cell_width(line) > columns - 1:
+        line = line[:-1]
+    return line + "…"
+
+
+def cell_width(text: str) -> int:
+    """The terminal cells that visible text takes: two for a wide character, none for an accent."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # takes 5 ms, and few lines need it
+
+    return cell_len(text)
+
+
+def _one_line(text: str) -> str:
+    return visible(" ".join(text.split()))
