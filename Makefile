@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: run test soak bench check lint types imports format clean help
+.PHONY: run test soak bench docs check lint types imports format clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -25,6 +25,9 @@ soak: $(DEV_STAMP)  ## the long tests with their full counts
 
 bench: $(DEV_STAMP)  ## measure against peers; BENCH=name runs one
 	@$(BIN)/python -m benchmarks $(BENCH)
+
+docs: $(DEV_STAMP)  ## write docs/commands.md and docs/settings.md
+	@$(BIN)/python -m assistant.cli.reference docs
 
 check: lint types imports  ## format, lint, types and import contracts
 

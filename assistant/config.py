@@ -1,30 +1,36 @@
-"""Settings: every one with its sentence, its default, and the ways to change it.
+"""Settings: every one with its default, what it takes, and its sentence.
 
-What a flag says wins over the environment, and the environment over the default.
+Where they come from is in config_sources.py.
 """
 
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, fields, replace
-from difflib import get_close_matches
 from enum import StrEnum
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from assistant.errors import UsageError
 
-KV_TYPES = ("f16", "q8_0", "q4_0")
 AUTO = "auto"  # typed for what is left to choose
+KV_TYPES = ("f16", "q8_0", "q4_0")
 DEVICES = (AUTO, "cpu", "cuda")
 DTYPES = (AUTO, "f32", "bf16", "f16")
+REASONING = ("show", "hide", "only")
 SWITCHES = {"1": True, "true": True, "0": False, "false": False}
 
-Word = TypeVar("Word", bound=str)
+Value = TypeVar("Value")
 
 
 class Color(StrEnum):
     AUTO = "auto"
     ALWAYS = "always"
     NEVER = "never"
+
+
+class Output(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    STREAM_JSON = "stream-json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,89 +64,214 @@ SAMPLING_RANGES: dict[str, tuple[type, float, float]] = {
     "max_new_tokens": (int, 1, 1_000_000),
     "seed": (int, 0, 2**32 - 1),
 }
-OPTION_NAMES = {"max_tokens": "max_new_tokens"}  # what people type → what it is
+
+
+# ── what a setting takes ────────────────────────────────────────────────────────────────────
+
+
+class Takes(NamedTuple):  # as a dataclass, and Setting as well, they would cost --help 1 ms
+    """`words` follow "it" in messages; `read` raises `ValueError` or `KeyError`.
+
+    `types` are those of its values in TOML, `empty` is typed for the empty text.
+    """
+
+    words: str
+    read: Callable[[str], object]
+    types: tuple[type, ...]
+    empty: str = ""
+
+
+def _text(words: str) -> Takes:
+    return Takes(f"takes {words}", str, (str,))
+
+
+def _one_of(known: Collection[str], kind: Callable[[str], str] = str) -> Takes:
+    def read(text: str) -> str:
+        if text not in known:
+            raise ValueError
+        return "" if text == empty else kind(text)
+
+    empty = AUTO if AUTO in known and kind is str else ""
+    return Takes(f"is one of {', '.join(known)}", read, (str,), empty)
+
+
+def _in_range(kind: type, low: float, high: float) -> Takes:
+    # 5.0 is shown as 5
+    low_shown, high_shown = (f"{end:,}".removesuffix(".0") for end in (low, high))
+    numbers = "a whole number" if kind is int else "a number"
+    return Takes(
+        f"takes {numbers} from {low_shown} to {high_shown}",
+        partial(_read_number, kind, low, high),
+        (int,) if kind is int else (int, float),
+    )
+
+
+def _read_number(kind: type, low: float, high: float, text: str) -> float | int:
+    number: float | int = kind(text)
+    if not low <= number <= high:
+        raise ValueError
+    return number
+
+
+def _read_whole(text: str) -> int:
+    if not text.isdecimal() or int(text) > 2**31:
+        raise ValueError
+    return int(text)
+
+
+WHOLE = Takes("takes a whole number", _read_whole, (int,))
+SWITCH = Takes(f"is one of {', '.join(SWITCHES)}", SWITCHES.__getitem__, (bool, int))
+COLORS = _one_of(tuple(Color), Color)
+OUTPUTS = _one_of(tuple(Output), Output)
+
+
+# ── the settings ────────────────────────────────────────────────────────────────────────────
+
+
+class Setting(NamedTuple):
+    """What is known of a setting beside its name and its default."""
+
+    takes: Takes
+    sentence: str
+    is_for_projects: bool
+
+
+def _setting(
+    default: Value, takes: Takes, sentence: str, *, is_for_projects: bool = False
+) -> Value:
+    about = Setting(takes, sentence, is_for_projects)
+    return field(default=default, metadata={"setting": about})
+
+
+def _sampling(name: str, sentence: str) -> Any:
+    return _setting(None, _in_range(*SAMPLING_RANGES[name]), sentence, is_for_projects=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Frozen, built once, passed on. Each field's comment is its documentation."""
+    """Frozen, built once, passed on. A project may set what shapes an answer, and nothing that
+    names a file, chooses a device, or changes what a person or a program gets to see."""
 
-    model: str = ""  # LLMCHAT_MODEL: a .gguf file, a folder with one, "starter", or hf:PATH
-    color: Color = Color.AUTO  # LLMCHAT_COLOR: auto, always or never
-    window: int = 0  # LLMCHAT_WINDOW: tokens the model may see at once; 0: all it was made for
-    kv_type: str = "f16"  # LLMCHAT_KV_TYPE: f16, q8_0 or q4_0; smaller saves memory
-    threads: int = 0  # LLMCHAT_THREADS: 0 takes the cores that this process may use
-    max_input: int = 10 * 2**20  # LLMCHAT_MAX_INPUT: bytes of one file or of standard input
-    device: str = ""  # LLMCHAT_DEVICE: auto, cpu or cuda, where an hf: model runs
-    dtype: str = ""  # LLMCHAT_DTYPE: auto, f32, bf16 or f16, the numbers of an hf: model
-    int8: bool = False  # LLMCHAT_INT8: 1 computes an hf: model's linear layers in 8 bits (CPU)
-    sampling: SamplingChoices = field(default_factory=SamplingChoices)
+    model: str = _setting(
+        "",
+        _text("a .gguf file, a folder with one, starter, or hf:PATH"),
+        "The model that answers; hf:PATH runs it on PyTorch.",
+    )
+    color: Color = _setting(  # noqa: RUF009 # it gives a field, not a default
+        Color.AUTO, COLORS, "When colours are written."
+    )
+    window: int = _setting(
+        0,
+        WHOLE,
+        "Tokens that the model may see at once; 0: all it was made for.",
+        is_for_projects=True,
+    )
+    kv_type: str = _setting(
+        "f16", _one_of(KV_TYPES), "The numbers of the model's memory of a text; smaller saves room."
+    )
+    threads: int = _setting(0, WHOLE, "CPU threads; 0: the cores that this process may use.")
+    max_input: int = _setting(10 * 2**20, WHOLE, "Bytes of one file or of standard input.")
+    device: str = _setting("", _one_of(DEVICES), "Where an hf: model runs.")
+    dtype: str = _setting("", _one_of(DTYPES), "The numbers that an hf: model computes with.")
+    int8: bool = _setting(
+        False, SWITCH, "Compute an hf: model's linear layers in 8 bits, on the CPU."
+    )
+    temperature: float | None = _sampling("temperature", "How much chance there is; 0: none.")
+    top_k: int | None = _sampling("top_k", "Draw from so many of the likeliest tokens; 0: all.")
+    top_p: float | None = _sampling(
+        "top_p", "Draw from the likeliest tokens that have this probability together."
+    )
+    min_p: float | None = _sampling(
+        "min_p", "Draw only tokens that are so probable, compared with the likeliest."
+    )
+    repeat_penalty: float | None = _sampling(
+        "repeat_penalty", "Above 1: tokens that came lately become less likely."
+    )
+    max_tokens: int | None = _sampling("max_new_tokens", "The longest answer, in tokens.")
+    seed: int | None = _sampling("seed", "The same seed and prompt give the same answer.")
+    system: str = _setting(
+        "", _text("text"), "Replaces the prompt's system message.", is_for_projects=True
+    )
+    lang: str = _setting(
+        "",
+        _text("a language"),
+        "The language of answers; empty: that of the locale.",
+        is_for_projects=True,
+    )
+    reasoning: str = _setting(
+        "",
+        _one_of(REASONING),
+        "What a model thinks before it answers; empty: show on a terminal, hide in a pipe.",
+        is_for_projects=True,
+    )
+    output: Output = _setting(  # noqa: RUF009 # as above
+        Output.TEXT, OUTPUTS, "The form of what is written."
+    )
+    timeout: float = _setting(
+        0.0,
+        _in_range(float, 0, 1_000_000),
+        "Seconds after which an answer is stopped; 0: never.",
+        is_for_projects=True,
+    )
+
+    @property
+    def sampling(self) -> SamplingChoices:
+        return SamplingChoices(
+            self.temperature,
+            self.top_k,
+            self.top_p,
+            self.min_p,
+            self.repeat_penalty,
+            self.max_tokens,
+            self.seed,
+        )
 
 
-def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Defaults and the environment. Raises `UsageError` naming the variable."""
-    found: dict[str, Any] = {}
-    for spec in fields(Settings):
-        variable = f"LLMCHAT_{spec.name.upper()}"
-        if spec.name != "sampling" and environment.get(variable):
-            found[spec.name] = _parse(variable, spec.name, environment[variable])
-    return Settings(**found)
+SETTINGS: dict[str, Setting] = {spec.name: spec.metadata["setting"] for spec in fields(Settings)}
+FOR_SAMPLING = tuple("max_tokens" if n == "max_new_tokens" else n for n in SAMPLING_RANGES)
+FOR_PROJECTS = tuple(name for name, setting in SETTINGS.items() if setting.is_for_projects)
 
 
-def parse_sampling(pairs: Mapping[str, str]) -> SamplingChoices:
-    """`-o KEY VALUE` pairs. Raises `UsageError` naming the key, the value and the range."""
-    chosen: dict[str, Any] = {}
-    for key, text in pairs.items():
-        name = OPTION_NAMES.get(key, key)
-        known = [k for k in SAMPLING_RANGES if k not in OPTION_NAMES.values()] + list(OPTION_NAMES)
-        if name not in SAMPLING_RANGES or key == "max_new_tokens":
-            raise UsageError(f"unknown option -o {key}", _nearest(key, known))
-        chosen[name] = check_sampling(name, text, f"-o {key}")
-    return SamplingChoices(**chosen)
+def setting_text(name: str, value: object) -> str:
+    """What one types to get this value; empty for no opinion."""
+    match value:
+        case None | "":
+            return SETTINGS[name].takes.empty
+        case bool():
+            return str(value).lower()
+        case float():
+            return str(value).removesuffix(".0")
+        case _:
+            return str(value)
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"LLMCHAT_{name.upper()}"
+
+
+def check_setting(name: str, text: str, given_as: str, hint: str = "") -> Any:
+    """The value in its type. Raises `UsageError` that says it was `given_as`."""
+    takes = SETTINGS[name].takes
+    try:
+        return takes.read(text)
+    except (ValueError, KeyError) as err:
+        raise UsageError(f"{given_as}: it {takes.words}", hint) from err
 
 
 def check_sampling(name: str, value: object, shown: str) -> float | int:
     """The value in its type and range. Raises `UsageError` that calls it `shown`."""
-    kind, low, high = SAMPLING_RANGES[name]
+    takes = _in_range(*SAMPLING_RANGES[name])
     try:
-        number: float | int = kind(str(value))
-    except ValueError:
-        number = float("nan")
-    if not low <= number <= high:
-        numbers = "a whole number" if kind is int else "a number"
-        # 5.0 is shown as 5
-        low_shown, high_shown = (f"{end:,}".removesuffix(".0") for end in (low, high))
-        raise UsageError(f"{shown} {value}: it takes {numbers} from {low_shown} to {high_shown}")
-    return number
+        return takes.read(str(value))  # type: ignore[return-value]  # a range gives numbers
+    except ValueError as err:
+        raise UsageError(f"{shown} {value}: it {takes.words}") from err
 
 
-def _parse(variable: str, name: str, text: str) -> object:
-    match name:
-        case "window" | "threads" | "max_input":
-            if not text.isdecimal() or int(text) > 2**31:
-                raise UsageError(f"{variable}={text}: it takes a whole number", f"unset {variable}")
-            return int(text)
-        case "color":
-            return _one_of(variable, text, [color.value for color in Color], Color)
-        case "kv_type":
-            return _one_of(variable, text, list(KV_TYPES), str)
-        case "device":
-            return _one_of(variable, text, list(DEVICES), str).replace(AUTO, "")
-        case "dtype":
-            return _one_of(variable, text, list(DTYPES), str).replace(AUTO, "")
-        case "int8":
-            return SWITCHES[_one_of(variable, text, list(SWITCHES), str)]
-        case _:
-            return text
+def nearest(name: str, known: Collection[str]) -> str:
+    """A hint: the known name that was probably meant, or all of them."""
+    from difflib import get_close_matches  # takes 2 ms
 
-
-def _one_of(variable: str, text: str, known: list[str], kind: type[Word]) -> Word:
-    if text not in known:
-        raise UsageError(f"{variable}={text}: it is one of {', '.join(known)}", f"unset {variable}")
-    return kind(text)
-
-
-def _nearest(key: str, known: list[str]) -> str:
-    near = [name for name in known if key and name.startswith(key)]
-    near = near or get_close_matches(key, known, 1)
+    near = [word for word in known if name and word.startswith(name)]
+    near = near or get_close_matches(name[:80], known, 1)
     return f"did you mean {near[0]}?" if near else "known: " + ", ".join(known)

@@ -124,12 +124,10 @@ class Attachment:
     """Text that a user adds to a message: a file, lines or a symbol of it, or "stdin".
 
     `name` is one line of visible text that says which. `language` is the fence's ("" when
-    unknown); `notice` says in one line what the reader did to the bytes that the user should
-    know of. `source` is None for standard input.
+    unknown). `source` is None for standard input.
     """
 
     name: str
     text: str
     language: str
-    notice: str = ""
     source: SourceFile | None = None

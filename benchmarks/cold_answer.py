@@ -9,7 +9,7 @@ import tempfile
 from assistant.backends.base import ModelSpec
 from assistant.backends.llamacpp import LlamaCppBackend
 from assistant.model_store.local_models import find_model
-from assistant.prompts import find_prompt
+from assistant.prompts.finding import find_prompt
 from benchmarks.measure import BIN, RUNS, detail, show, spread, timed_process
 
 QUESTION = "What does len([1, 2, 3]) return? Answer with one short sentence."

@@ -1,12 +1,14 @@
 """Bytes of a file or of standard input → text, or the reason why they are no text."""
 
 import codecs
+from dataclasses import dataclass
 
+from assistant.attachments.encodings import guess
 from assistant.errors import InputError
 
 MAX_BYTES = 10 << 20
 BINARY_HEAD_BYTES = 8 << 10
-MAX_INVALID_SHARE = 0.3  # of the characters
+MAX_INVALID_SHARE = 0.3  # of the bytes, unless they read like a language
 
 # UTF-32's little-endian mark begins with UTF-16's, so it is looked for first.
 MARKS = (
@@ -18,28 +20,44 @@ MARKS = (
 )
 
 
-def decode_text(data: bytes, name: str) -> tuple[str, str]:
-    """The text, and a notice ("" for plain UTF-8) of how else it was read.
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """`mark` and the text in Python's `encoding` are exactly the bytes that were read.
 
-    A byte order mark decides; then UTF-8; then Windows-1252, which covers Latin-1. Raises
-    `InputError` for binary data: a NUL in the first 8 KiB, or over 30 % that is no UTF-8.
+    `notice` says how they were read, unless they were plain UTF-8.
+    """
+
+    text: str
+    encoding: str = "utf-8"
+    mark: bytes = b""
+    notice: str = ""
+
+
+def decode_text(data: bytes, name: str) -> Decoded:
+    """The text of all of `data`.
+
+    A byte order mark decides; then UTF-8; then the encoding in which it reads like a language;
+    Windows-1252 when it reads like none. Raises `InputError` for binary data: a NUL in the
+    first 8 KiB, or over 30 % that is neither UTF-8 nor a language.
     """
     for mark, encoding, notice in MARKS:
         if data.startswith(mark):
-            return _decode_marked(data[len(mark) :], encoding, name), notice
+            return Decoded(
+                _decode_marked(data[len(mark) :], encoding, name), encoding, mark, notice
+            )
     if b"\0" in data[:BINARY_HEAD_BYTES]:
-        raise _binary(name)
+        return _decode_with_nuls(data, name)
     try:
-        return data.decode("utf-8"), ""
+        return Decoded(data.decode("utf-8"))
     except UnicodeDecodeError:
-        pass
-    invalid = data.decode("utf-8", "replace").count("\ufffd")
-    if invalid > MAX_INVALID_SHARE * len(data):
-        raise _binary(name)
-    try:
-        return data.decode("cp1252"), "read as Windows-1252, because it is not UTF-8"
-    except UnicodeDecodeError:  # five bytes mean nothing there
-        return data.decode("latin-1"), "read as Latin-1, because it is not UTF-8"
+        return _decode_old(data, name)
+
+
+def is_binary(head: bytes) -> bool:
+    """Whether a file that begins with `head` (8 KiB, or all of it) is surely no text."""
+    if b"\0" not in head or any(head.startswith(mark) for mark, _, _ in MARKS):
+        return False
+    return not _utf16_without_mark(head)
 
 
 def too_large(name: str, max_bytes: int) -> InputError:
@@ -56,9 +74,52 @@ def _decode_marked(data: bytes, encoding: str, name: str) -> str:
         return data.decode(encoding)
     except UnicodeDecodeError as err:
         raise InputError(
-            f"{name} begins like {encoding[:-3].upper()} and is not: {err.reason}",
+            f"{name} begins like {encoding.removesuffix('-le').removesuffix('-be').upper()} "
+            f"and is not: {err.reason}",
             "convert it to UTF-8 first: iconv -t UTF-8",
         ) from err
+
+
+def _decode_with_nuls(data: bytes, name: str) -> Decoded:
+    encoding = _utf16_without_mark(data[:BINARY_HEAD_BYTES])
+    if encoding:
+        try:
+            text = data.decode(encoding)
+            return Decoded(text, encoding, notice="read as UTF-16, although it does not say so")
+        except UnicodeDecodeError:
+            pass
+    raise _binary(name)
+
+
+def _utf16_without_mark(head: bytes) -> str:
+    """UTF-16 when half of the characters or more are Latin ones and none is a control character."""
+    low, high = head[::2], head[1::2]
+    if low.count(0) and high.count(0):
+        return ""
+    zeros, encoding = max((high.count(0), "utf-16-le"), (low.count(0), "utf-16-be"))
+    if 2 * zeros < len(low):
+        return ""
+    characters = head[: len(head) // 2 * 2].decode(encoding, "replace")
+    is_text = all(c.isprintable() or c.isspace() or c == "\ufeff" for c in characters)
+    return encoding if is_text and "\ufffd" not in characters[:-1] else ""
+
+
+def _decode_old(data: bytes, name: str) -> Decoded:
+    found = guess(data)
+    if found is not None:
+        notice = f"read as {found.shown}, because it is not UTF-8"
+        return Decoded(found.text, found.encoding, notice=notice)
+    invalid = data.decode("utf-8", "replace").count("\ufffd")
+    if invalid > MAX_INVALID_SHARE * len(data):
+        raise _binary(name)
+    # Five bytes mean nothing in Windows-1252.
+    for encoding, shown in (("cp1252", "Windows-1252"), ("latin-1", "Latin-1")):
+        try:
+            notice = f"read as {shown}, because it is not UTF-8"
+            return Decoded(data.decode(encoding), encoding, notice=notice)
+        except UnicodeDecodeError:
+            continue
+    raise AssertionError("Latin-1 reads any bytes")
 
 
 def _binary(name: str) -> InputError:

@@ -1,24 +1,24 @@
-"""Files as attachments: read whole, bounded, and refused in one line when they are no text."""
+"""Files: read whole, bounded, and refused in one line when they are no text."""
 
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import IO
 
 from assistant.attachments.decoding import MAX_BYTES, decode_text, too_large
-from assistant.attachments.languages import language_of
-from assistant.attachments.stdin import read_stdin
+from assistant.attachments.names import shown_name
 from assistant.errors import InputError
-from assistant.messages import Attachment
-from assistant.visible_text import visible
+from assistant.messages import SourceFile
 
 MAX_SIBLINGS = 2_000  # compared with a misspelt name
+# O_NONBLOCK: should a pipe have taken the file's place, opening it must not wait.
+OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 KINDS = (
-    (stat.S_ISDIR, "a folder", "name the files in it"),
+    (stat.S_ISDIR, "a folder", "name a file in it"),
     (stat.S_ISFIFO, "a pipe", "send it on standard input: llmchat … < PIPE"),
     (stat.S_ISSOCK, "a socket", "name a regular file"),
     (stat.S_ISCHR, "a device", "name a regular file"),
@@ -26,26 +26,24 @@ KINDS = (
 )
 
 
-def read_attachment(
-    name: str, stdin: IO[bytes] | None = None, max_bytes: int = MAX_BYTES
-) -> Attachment:
-    """The file `name`, or standard input for "-". Raises `InputError`."""
-    if name != "-":
-        return read_file(name, max_bytes)
-    attachment = read_stdin(stdin, max_bytes)
-    if attachment is None:
-        raise InputError("there is nothing on standard input", "pipe text into it: cat FILE | …")
-    return attachment
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """A file that was read. `name` is one line of visible text, `notice` as of `Decoded`."""
+
+    name: str
+    text: str
+    source: SourceFile
+    notice: str = ""
 
 
-def read_file(name: str, max_bytes: int = MAX_BYTES) -> Attachment:
+def read_file(name: str, max_bytes: int = MAX_BYTES) -> TextFile:
     """The text of a regular file of at most `max_bytes`.
 
     `name` is as the command line gave it; a ~ is expanded. Raises `InputError` with one line
     and what to type instead.
     """
     shown = shown_name(name)
-    with _reasons_for(name, shown):
+    with reasons_for(name):
         path = Path(name).expanduser()
         status = path.stat()
         for is_kind, kind, remedy in KINDS:
@@ -55,33 +53,34 @@ def read_file(name: str, max_bytes: int = MAX_BYTES) -> Attachment:
         data = b"" if status.st_size > max_bytes else _read(path, max_bytes + 1)
     if max(len(data), status.st_size) > max_bytes:
         raise too_large(shown, max_bytes)
-    text, notice = decode_text(data, shown)
-    return Attachment(shown, text, language_of(shown), notice if text else "it is empty")
+    return text_file(shown, path.absolute(), data)
 
 
-def shown_name(name: str) -> str:
-    """A file's name as one line of visible text; undecodable bytes become escapes."""
-    return visible(name.replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t"))
-
-
-def _read(path: Path, max_bytes: int) -> bytes:
-    # O_NONBLOCK: should a pipe have taken the file's place, opening it must not wait.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(max_bytes)
+def text_file(shown: str, path: Path, data: bytes) -> TextFile:
+    """The bytes of the file at `path` as text. Raises `InputError` when they are none."""
+    decoded = decode_text(data, shown)
+    source = SourceFile(path, data, decoded.encoding, decoded.mark)
+    return TextFile(shown, decoded.text, source, decoded.notice)
 
 
 @contextmanager
-def _reasons_for(name: str, shown: str) -> Iterator[None]:
+def reasons_for(name: str) -> Iterator[None]:
+    """Turns what goes wrong with the file or folder `name` into an `InputError`."""
+    shown = shown_name(name)
     try:
         yield
     except FileNotFoundError as err:
         raise InputError(f"there is no file {shown}", _nearest(name)) from err
     except PermissionError as err:
-        raise InputError(f"{shown} may not be read", f"look at it: ls -l {shown}") from err
+        raise InputError(f"{shown} may not be read", f"look at it: ls -ld {shown}") from err
     except (OSError, RuntimeError, ValueError) as err:  # no such user, a NUL in the name
         reason = getattr(err, "strerror", None) or str(err)
         raise InputError(f"{shown} cannot be read: {reason}", "name a regular file") from err
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    with os.fdopen(os.open(path, OPEN_FLAGS), "rb") as file:
+        return file.read(max_bytes)
 
 
 def _nearest(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from typing import IO
 
+from assistant.attachments.attached import Attached
 from assistant.attachments.decoding import MAX_BYTES, decode_text, too_large
 from assistant.errors import InputError
 from assistant.messages import Attachment
@@ -9,13 +10,13 @@ from assistant.messages import Attachment
 NAME = "stdin"
 
 
-def read_stdin(stream: IO[bytes] | None, max_bytes: int = MAX_BYTES) -> Attachment | None:
-    """Everything on `sys.stdin.buffer`; None when it is closed or holds only blanks.
+def read_stdin(stream: IO[bytes] | None, max_bytes: int = MAX_BYTES) -> Attached:
+    """Everything on `sys.stdin.buffer`; nothing when it is closed or holds only blanks.
 
     Reads at most `max_bytes` + 1, so that `yes |` ends. Raises `InputError`.
     """
     if stream is None:
-        return None
+        return Attached()
     try:
         data = stream.read(max_bytes + 1)
     except (OSError, ValueError) as err:  # ValueError: it was closed
@@ -25,5 +26,8 @@ def read_stdin(stream: IO[bytes] | None, max_bytes: int = MAX_BYTES) -> Attachme
         ) from err
     if len(data) > max_bytes:
         raise too_large(NAME, max_bytes)
-    text, notice = decode_text(data, NAME)
-    return Attachment(NAME, text, "", notice) if text.strip() else None
+    decoded = decode_text(data, NAME)
+    if not decoded.text.strip():
+        return Attached()
+    notices = (f"{NAME}: {decoded.notice}",) if decoded.notice else ()
+    return Attached((Attachment(NAME, decoded.text, ""),), notices)

@@ -6,15 +6,17 @@ control tokens. The marks are message_marks', the joining message_turns', the id
 control_tokens', the template's bounds template_sandbox's.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time
-from itertools import groupby, pairwise
+from itertools import accumulate, chain, groupby, pairwise
 from time import monotonic
 
 from assistant.backends.base import Tokenizer
 from assistant.backends.control_tokens import ControlTokens, Run, Stretch, encode, mark_spans
 from assistant.backends.control_tokens import is_marker as is_marker
+from assistant.backends.long_texts import LongTexts
 from assistant.backends.message_marks import (
     Content,
     Layout,
@@ -46,7 +48,7 @@ class ChatTemplate:
     def __init__(self, source: str, tokenizer: Tokenizer, fingerprint: str = "") -> None:
         self._tokenizer = tokenizer
         self._fingerprint = fingerprint
-        self._control_tokens = ControlTokens(tokenizer)
+        self._control_tokens = ControlTokens(LongTexts(tokenizer))
         try:
             self._template = BoundedTemplate(source, notice_marks)
         except (Exception, TimeUp) as err:  # a stranger's code raises what it likes
@@ -66,7 +68,7 @@ class ChatTemplate:
         runs = self._control_tokens.tokenize(layout.text, true_tokens, fixed)
         return Rendered(
             spans=mark_spans(layout.text, true_tokens),
-            token_ids=tuple(token for run in runs for token in run.token_ids),
+            token_ids=tuple(chain.from_iterable(run.token_ids for run in runs)),
             parts=_count(layout, runs, contents, self._tokenizer),
         )
 
@@ -87,7 +89,7 @@ class ChatTemplate:
 
 def render_raw(prompt: RawPrompt, tokenizer: Tokenizer) -> Rendered:
     """The prompt as it is. Raises `TemplateError` as `ControlTokens.tokenize` does."""
-    control_tokens = ControlTokens(tokenizer)
+    control_tokens = ControlTokens(LongTexts(tokenizer))
     if prompt.token_ids:
         ids = prompt.token_ids
         spans = tuple(_spans_of_ids(ids, control_tokens))
@@ -239,7 +241,7 @@ def _count(
             continue
         while at < len(owned) and owned[at].end <= run.start:
             at += 1
-        counts.update(_owners(layout.text, run, owned, at, tokenizer))
+        _count_owners(layout.text, run, owned, at, tokenizer, counts)
     parts = [
         PartTokens(message, source, counts[message, part])
         for message, content in enumerate(contents)
@@ -252,32 +254,33 @@ def _count(
     return (*parts, PartTokens(None, "template", rest))
 
 
-def _owners(
-    text: str, run: Run, owned: Sequence[Owned], at: int, tokenizer: Tokenizer
-) -> Iterator[tuple[int, int]]:
-    """The owner of each token of a run that has one; `at` is the first that may reach into it."""
-    borders: list[tuple[int, tuple[int, int] | None]] = []  # (last byte + 1, owner)
-    size, place = 0, run.start
+def _count_owners(
+    text: str,
+    run: Run,
+    owned: Sequence[Owned],
+    at: int,
+    tokenizer: Tokenizer,
+    counts: Counter[tuple[int, int]],
+) -> None:
+    """Count the tokens of a run for their owners; `owned[at]` is the first that may reach in."""
+    if not run.token_ids:
+        return
+    sizes = {token: len(tokenizer.piece(token)) for token in set(run.token_ids)}
+    # SentencePiece puts a blank in front that is not in the text.
+    is_padded = tokenizer.piece(run.token_ids[0])[:1] == b" " and text[run.start] != " "
+    first_bytes = list(accumulate(map(sizes.__getitem__, run.token_ids), initial=-is_padded))
+    first_bytes.pop()  # where a token after the last one would begin
+    size, place, token = 0, run.start, 0
     while place < run.end:
         owner = owned[at] if at < len(owned) else None
         is_inside = owner is not None and owner.start <= place
         end = run.end if owner is None else min(run.end, owner.end if is_inside else owner.start)
         size += len(encode(text[place:end]))
-        borders.append((size, (owner.message, owner.part) if owner and is_inside else None))
+        before = token
+        token = bisect_left(first_bytes, size, before) if end < run.end else len(first_bytes)
+        if owner is not None and is_inside:
+            counts[owner.message, owner.part] += token - before
         place, at = end, at + is_inside
-    if not run.token_ids:
-        return
-    # SentencePiece puts a blank in front that is not in the text.
-    is_padded = tokenizer.piece(run.token_ids[0])[:1] == b" " and text[run.start] != " "
-    byte, border = -is_padded, 0
-    for token in run.token_ids:
-        while border < len(borders) - 1 and byte >= borders[border][0]:
-            border += 1
-        found = borders[border][1]
-        if found is not None:
-            yield found
-        if border < len(borders) - 1:  # else all that follow have this owner
-            byte += len(tokenizer.piece(token))
 
 
 def _quote(err: Exception) -> str:

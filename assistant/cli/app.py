@@ -1,57 +1,81 @@
 """The command `llmchat`: registers the commands, and turns every ending into an exit code."""
 
+import os
 import sys
 from itertools import takewhile
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from assistant import __version__
-from assistant.cli import commands
+from assistant.cli import (
+    ask_command,
+    completion_command,
+    config_command,
+    doctor_command,
+    prompts_command,
+    trust_command,
+    undo_command,
+)
+from assistant.cli.completions import VARIABLE
 from assistant.cli.exit_codes import OK
-from assistant.cli.options import PlainCommand, PlainValues, join_pairs, shared_options
+from assistant.cli.groups import IS_SHORT, PlainGroup, QuestionGroup
+from assistant.cli.options import Options
+from assistant.cli.parsing import PlainCommand, general_options, shared_options
 from assistant.cli.report import Report, give_up_stdout
 from assistant.errors import AssistantError, UsageError
 
-QUESTION = "ask"
-
-
-class QuestionGroup(PlainValues, TyperGroup):
-    """A first word that is not a command is a question; so is whatever stands after `--`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        typed = list(args)
-        super().parse_args(ctx, args)
-        words = [*ctx._protected_args, *ctx.args]
-        ctx.meta[commands.IS_MEANT] = typed[-len(words) - 1 : -len(words)] == ["--"]
-        return ctx.args  # type: ignore[no-any-return]  # the context is Any
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        ask = self.get_command(ctx, QUESTION)
-        if ctx.meta[commands.IS_MEANT]:
-            return QUESTION, ask, ["--", *args]
-        if self.get_command(ctx, args[0]) is None:
-            return QUESTION, ask, args
-        ctx.meta[commands.IS_MEANT] = True
-        return super().resolve_command(ctx, args)
-
+HELP_NAMES = {"help_option_names": ["-h", "--help"]}
+# Rich's help takes longer to import than all of --help.
+FORM: dict[str, Any] = {
+    "add_completion": False,
+    "rich_markup_mode": None,
+    "context_settings": HELP_NAMES,
+}
 
 app = typer.Typer(
+    **FORM,
     cls=QuestionGroup,
-    add_completion=False,
-    rich_markup_mode=None,  # Rich's help takes longer to import than all of --help
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
     subcommand_metavar="QUESTION | COMMAND …",
 )
-app.command("explain", cls=PlainCommand)(commands.explain)
-app.command("summarize", cls=PlainCommand)(commands.summarize)
-app.command("translate", cls=PlainCommand)(commands.translate)
-app.command("generate", cls=PlainCommand)(commands.generate)
-app.command("complete", cls=PlainCommand)(commands.complete)
-app.command(QUESTION, cls=PlainCommand, hidden=True)(commands.ask)
+app.command("ask", cls=PlainCommand, hidden=True)(shared_options(ask_command.ask))
+
+
+def _register(group: typer.Typer, name: str, command: Any) -> None:
+    group.command(name, cls=PlainCommand, context_settings=HELP_NAMES)(general_options(command))
+
+
+def _group(name: str, summary: str, default: Any) -> typer.Typer:
+    """Commands of one kind; the group's own name runs `default`."""
+    group = typer.Typer(**FORM, cls=PlainGroup)
+
+    @general_options
+    def run_default(ctx: typer.Context, *, options: Options) -> None:
+        if ctx.invoked_subcommand is None:
+            default(ctx, options=options)
+
+    run_default.__doc__ = summary
+    group.callback(invoke_without_command=True)(run_default)
+    app.add_typer(group, name=name)
+    return group
+
+
+_prompts = _group("prompts", "See, write and edit prompt files.", prompts_command.list_)
+_register(_prompts, "list", prompts_command.list_)
+_register(_prompts, "show", prompts_command.show)
+_register(_prompts, "edit", prompts_command.edit)
+_register(_prompts, "new", prompts_command.new)
+_config = _group("config", "See and change settings.", config_command.show)
+_register(_config, "show", config_command.show)
+_register(_config, "path", config_command.path)
+_register(_config, "set", config_command.set_)
+_register(_config, "unset", config_command.unset)
+_register(app, "trust", trust_command.trust)
+_register(app, "undo", undo_command.undo)
+_register(app, "doctor", doctor_command.doctor)
+_register(app, "completion", completion_command.completion)
 
 
 def _show_version(wanted: bool) -> None:
@@ -68,19 +92,21 @@ Version = Annotated[
 
 @app.callback(invoke_without_command=True)
 @shared_options
-def llmchat(ctx: typer.Context, _version: Version = False, *, options: Any) -> None:
+def llmchat(ctx: typer.Context, _version: Version = False, *, options: Options) -> None:
     """A coding assistant that runs on your own machine.
 
     \b
     llmchat "how do I reverse a list in place?"
     cat traceback.txt | llmchat "what went wrong?"
+    llmchat explain src/app.py::Config.load
     """
     if ctx.invoked_subcommand is not None:
         return
-    if sys.stdin.isatty():
+    if sys.stdin.isatty() and not options.edit:
+        ctx.meta[IS_SHORT] = True
         typer.echo(ctx.get_help())
     else:
-        commands.answer_standard_input(options)
+        ask_command.ask(ctx, options=options)
 
 
 def run(arguments: list[str]) -> int:
@@ -90,7 +116,7 @@ def run(arguments: list[str]) -> int:
     try:
         if sys.stdout is None:
             raise AssistantError("standard output is closed", "send it somewhere: > FILE")
-        code = _run(join_pairs(arguments))
+        code = _run(arguments)
         sys.stdout.flush()
         return code
     except AssistantError as err:
@@ -105,6 +131,8 @@ def run(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     command = typer.main.get_command(app)
+    if VARIABLE in os.environ:
+        return completion_command.complete(command, os.environ[VARIABLE])
     try:
         # Calling the command would hide from us that a pipe was closed.
         with command.make_context("llmchat", arguments) as ctx:

@@ -1,4 +1,7 @@
-"""Ctrl-C: once ends the answer and keeps what came, twice leaves at once."""
+"""Signals: the first ends the answer and keeps what came, the second leaves at once.
+
+SIGINT (Ctrl-C), SIGTERM, SIGHUP, and SIGALRM when the time of --timeout is up.
+"""
 
 import os
 import signal
@@ -7,7 +10,15 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn, Self
 
-from assistant.cli.exit_codes import INTERRUPTED
+from assistant.cli.exit_codes import HUNG_UP, INTERRUPTED, TERMINATED, TIMEOUT
+
+CODES = {
+    signal.SIGINT: INTERRUPTED,
+    signal.SIGTERM: TERMINATED,
+    signal.SIGHUP: HUNG_UP,
+    signal.SIGALRM: TIMEOUT,
+}
+TIME_IS_UP = b"error: the time is up (--timeout SECONDS allows more)\n"
 
 # Painting, wrapping, cursor and colours as usual.
 RESET = b"\x1b[?2026l\x1b[?7h\x1b[?25h\x1b[m"
@@ -15,31 +26,45 @@ ERASE_LINE = b"\r\x1b[K"
 
 
 class Interrupts:
-    """Takes SIGINT between `with` and its end. Without anything to cancel, it leaves at once."""
+    """Takes signals between `with` and its end. Without anything to cancel, it leaves at once.
 
-    def __init__(self) -> None:
+    `code` is the exit code of the first that came.
+    """
+
+    def __init__(self, timeout_seconds: float = 0.0) -> None:
+        self._timeout_seconds = timeout_seconds
         self._cancel: Callable[[], None] | None = None
-        self._has_cancelled = False
-        self._previous: object = None
+        self._previous: dict[int, object] = {}
+        self.code: int | None = None
 
     def __enter__(self) -> Self:
-        self._previous = signal.signal(signal.SIGINT, self._take)
+        for number in CODES:
+            if signal.getsignal(number) != signal.SIG_IGN:  # nohup: SIGHUP is to be ignored
+                self._previous[number] = signal.signal(number, self._take)
+        signal.setitimer(signal.ITIMER_REAL, self._timeout_seconds)
         return self
 
     def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self._previous)  # type: ignore[arg-type]  # what it was
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, previous in self._previous.items():
+            signal.signal(number, previous)  # type: ignore[arg-type]  # what it was
 
     def on_first(self, cancel: Callable[[], None]) -> None:
         self._cancel = cancel
 
-    def _take(self, _signal: int, _frame: FrameType | None) -> None:
-        if self._cancel is None or self._has_cancelled:
-            leave_at_once(is_answering=self._cancel is not None)
-        self._has_cancelled = True
+    def is_over(self) -> None:
+        """The answer has ended: there is nothing to cancel any more."""
+        self._cancel = None
+
+    def _take(self, number: int, _frame: FrameType | None) -> None:
+        code = CODES[signal.Signals(number)]
+        if self._cancel is None or self.code is not None:
+            leave_at_once(code, is_answering=self._cancel is not None)
+        self.code = code
         self._cancel()
 
 
-def leave_at_once(*, is_answering: bool) -> NoReturn:
+def leave_at_once(code: int, *, is_answering: bool) -> NoReturn:
     """Waits for nothing, but leaves the terminal in order.
 
     Before the answer the line of the cursor holds nothing but progress.
@@ -49,4 +74,6 @@ def leave_at_once(*, is_answering: bool) -> NoReturn:
             os.write(sys.stdout.fileno(), RESET + b"\r\n")
         elif sys.stderr.isatty():
             os.write(sys.stderr.fileno(), ERASE_LINE)
-    os._exit(INTERRUPTED)
+    if code == TIMEOUT:
+        os.write(2, TIME_IS_UP)
+    os._exit(code)

@@ -4,6 +4,7 @@ import io
 import os
 import sys
 
+from assistant.cli.exit_codes import INTERRUPTED
 from assistant.cli.interrupts import leave_at_once
 
 
@@ -15,7 +16,7 @@ def main() -> None:
 
         code = run(sys.argv[1:])
     except KeyboardInterrupt:
-        leave_at_once(is_answering=False)
+        leave_at_once(INTERRUPTED, is_answering=False)
     sys.exit(code)
 
 

@@ -1,21 +1,14 @@
 """The options that every command shares, declared once; they hold before and after it."""
 
-import inspect
-import re
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
-from enum import StrEnum
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
 
-from assistant.config import Color, SamplingChoices, Settings, load_settings, parse_sampling
-from assistant.errors import UsageError
-
-if TYPE_CHECKING:
-    from assistant.rendering.base import ReasoningMode
+from assistant.cli.completions import complete_models
+from assistant.config import Settings
+from assistant.config_sources import Given, Loaded, find_user_file, read_settings
+from assistant.trust import trusted_project
 
 MODEL = Annotated[
     str | None,
@@ -24,11 +17,24 @@ MODEL = Annotated[
         "-m",
         metavar="MODEL",
         help="A .gguf file, a folder with one, starter, or hf:PATH to run it on PyTorch.",
+        autocompletion=complete_models,
     ),
 ]
-INT8 = Annotated[
-    bool | None,
-    typer.Option("--int8", help="Compute an hf: model's linear layers in 8 bits (CPU)."),
+SYSTEM = Annotated[
+    str | None,
+    typer.Option("--system", "-s", metavar="TEXT", help="In place of the prompt's system message."),
+]
+FILE = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--file",
+        "-f",
+        metavar="FILE",
+        help="Attach a file, FILE:10-40, FILE::symbol or a folder; repeatable.",
+    ),
+]
+EXTRACT = Annotated[
+    bool | None, typer.Option("--extract/--no-extract", "-x", help="Write only the code.")
 ]
 OPTION = Annotated[
     list[str] | None,
@@ -36,27 +42,79 @@ OPTION = Annotated[
         "--option",
         "-o",
         metavar="KEY VALUE",
-        help="temperature (0: no chance), top_k, top_p, min_p, repeat_penalty, seed or max_tokens.",
+        help="Any setting: temperature (0: no chance), max_tokens, seed, window …; repeatable.",
     ),
 ]
-EXTRACT = Annotated[
-    bool | None, typer.Option("--extract/--no-extract", "-x", help="Write only the code.")
+OUTPUT = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        metavar="FORM",
+        help="text, json (one object; --json for short) or stream-json (an event a line).",
+    ),
+]
+LANG = Annotated[
+    str | None,
+    typer.Option("--lang", metavar="LANGUAGE", help="Answer in it: zh, de, … (the locale's)."),
+]
+EDIT = Annotated[bool | None, typer.Option("--edit", "-e", help="Write the question in $EDITOR.")]
+REASONING = Annotated[
+    str | None,
+    typer.Option("--reasoning", metavar="MODE", help="show, hide or only: a model's thoughts."),
 ]
 SHOW_PROMPT = Annotated[
     bool | None,
     typer.Option("--show-prompt", help="Show the prompt and its tokens; run nothing."),
 ]
-REASONING = Annotated[
-    str | None,
-    typer.Option("--reasoning", metavar="MODE", help="show, hide or only: a model's thoughts."),
+DRY_RUN = Annotated[
+    bool | None,
+    typer.Option("--dry-run", help="Say what would be sent or written, and do neither."),
 ]
+TIMEOUT = Annotated[
+    str | None,
+    typer.Option("--timeout", metavar="SECONDS", help="End after so long, and keep what came."),
+]
+FAIL_ON_LENGTH = Annotated[
+    bool | None,
+    typer.Option("--fail-on-length", help="Exit with 10 when max_tokens cut the answer."),
+]
+INT8 = Annotated[
+    bool | None,
+    typer.Option("--int8", help="Compute an hf: model's linear layers in 8 bits (CPU)."),
+]
+YES = Annotated[bool | None, typer.Option("--yes", "-y", help="Do not ask before writing files.")]
+CONFIG = Annotated[
+    str | None, typer.Option("--config", metavar="FILE", help="In place of your config.toml.")
+]
+NO_CONFIG = Annotated[bool | None, typer.Option("--no-config", help="Read no settings file.")]
 COLOR = Annotated[
     str | None, typer.Option("--color", metavar="WHEN", help="auto, always or never.")
 ]
 QUIET = Annotated[bool | None, typer.Option("--quiet", "-q", help="No progress and no last line.")]
+VERBOSE = Annotated[
+    bool | None, typer.Option("--verbose", "-v", help="Where the tokens went, and the times.")
+]
 DEBUG = Annotated[bool | None, typer.Option("--debug", help="Show where an error came from.")]
 
-Choice = TypeVar("Choice", bound=StrEnum)
+# Settings that have an option of their own, and how it is called in an error.
+FLAGS = {
+    "model": "-m",
+    "system": "-s",
+    "output": "--output",
+    "lang": "--lang",
+    "reasoning": "--reasoning",
+    "timeout": "--timeout",
+    "int8": "--int8",
+    "color": "--color",
+}
+REPEATED = ("file", "option")
+
+
+# What only a command that asks the model heeds; the others leave it out of their help.
+FOR_ANSWERS = (
+    *("model", "system", "file", "extract", "option", "edit", "lang", "reasoning", "show_prompt"),
+    *("timeout", "fail_on_length", "int8"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +122,25 @@ class Options:
     """What was typed; None: not typed here."""
 
     model: MODEL = None
-    int8: INT8 = None
-    option: OPTION = None
+    system: SYSTEM = None
+    file: FILE = None
     extract: EXTRACT = None
-    show_prompt: SHOW_PROMPT = None
+    option: OPTION = None
+    edit: EDIT = None
+    lang: LANG = None
     reasoning: REASONING = None
+    show_prompt: SHOW_PROMPT = None
+    timeout: TIMEOUT = None
+    fail_on_length: FAIL_ON_LENGTH = None
+    int8: INT8 = None
+    output: OUTPUT = None
+    dry_run: DRY_RUN = None
+    yes: YES = None
+    config: CONFIG = None
+    no_config: NO_CONFIG = None
     color: COLOR = None
     quiet: QUIET = None
+    verbose: VERBOSE = None
     debug: DEBUG = None
 
     def over(self, earlier: "Options") -> "Options":
@@ -80,122 +150,43 @@ class Options:
             for spec in fields(self)
             if getattr(self, spec.name) is None
         }
-        missing["option"] = [*(earlier.option or []), *(self.option or [])]
+        for name in REPEATED:
+            missing[name] = [*(getattr(earlier, name) or []), *(getattr(self, name) or [])]
         return replace(self, **missing)
 
-    def settings(self) -> Settings:
-        """Environment and defaults under what was typed. Raises `UsageError`."""
-        settings = replace(load_settings(), sampling=self.sampling())
-        if self.color is not None:
-            settings = replace(settings, color=_choice("--color", self.color, Color))
-        if self.int8 is not None:
-            settings = replace(settings, int8=self.int8)
-        return replace(settings, model=self.model) if self.model is not None else settings
+    @property
+    def wants_json(self) -> bool:
+        """For commands that show a table: whether --json or --output was typed so."""
+        return self.output in ("json", "stream-json")
 
-    def sampling(self) -> SamplingChoices:
-        pairs = {}
+    def flags(self) -> dict[str, Given]:
+        """The settings that were typed."""
+        given = {
+            name: Given("true" if value is True else as_text(value), shown)
+            for name, shown in FLAGS.items()
+            if (value := getattr(self, name)) is not None
+        }
         for pair in self.option or []:
             key, _, value = pair.partition("=")
-            pairs[key] = value  # the later wins
-        return parse_sampling(pairs)
+            given[key] = Given(as_text(value), f"-o {key}")  # the later wins
+        return given
 
-    def reasoning_mode(self) -> "ReasoningMode | None":
-        if self.reasoning is None:
-            return None
-        from assistant.rendering.base import ReasoningMode  # with all events, 8 ms
-
-        return _choice("--reasoning", self.reasoning, ReasoningMode)
-
-
-def _choice(option: str, text: str, kind: type[Choice]) -> Choice:
-    if text not in list(kind):
-        raise UsageError(f"{option} {text}: it is one of {', '.join(kind)}")
-    return kind(text)
-
-
-class PlainValues:
-    """For a command: its values stay the words that were typed.
-
-    Typer would check with pydantic that words are words; importing it takes 0.1 s.
-    """
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]  # of the command
-        for param in params:
-            param.process_value = partial(_as_typed, param)
-        return params
-
-
-def _as_typed(param: Any, ctx: Any, value: Any) -> Any:
-    return value if param.callback is None else param.callback(ctx, param, value)
-
-
-class PlainCommand(PlainValues, TyperCommand):
-    pass
-
-
-def shared_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command all of `Options`; it receives its context, and them merged as `options`."""
-    given = inspect.signature(command).parameters.values()
-    own = [
-        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for parameter in given
-        if parameter.name not in ("options", "ctx", "_ctx")
-    ]
-    shared = [
-        inspect.Parameter(
-            spec.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=spec.type
+    def load(self) -> Loaded:
+        """The settings, and where each comes from. Raises `UsageError`."""
+        if self.no_config:
+            return read_settings(self.flags(), user_file=None, project_file=None)
+        project = trusted_project()
+        return read_settings(
+            self.flags(),
+            user_file=find_user_file(self.config),
+            project_file=project.settings_file if project else None,
         )
-        for spec in fields(Options)
-    ]
-    context = inspect.Parameter(
-        "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
-    )
 
-    def run(ctx: typer.Context, **given: Any) -> None:
-        typed = Options(**{spec.name: given.pop(spec.name) for spec in fields(Options)})
-        earlier = ctx.parent.obj if ctx.parent is not None else None
-        options = typed.over(earlier) if earlier is not None else typed
-        ctx.obj = options
-        command(ctx, **given, options=options)
-
-    run.__signature__ = inspect.Signature([context, *shared, *own])  # type: ignore[attr-defined]
-    run.__annotations__ = {p.name: p.annotation for p in [context, *shared, *own]}
-    run.__doc__ = command.__doc__
-    run.__name__ = command.__name__
-    return run
+    def load_settings(self) -> Settings:
+        """Raises `UsageError`."""
+        return self.load().settings
 
 
-def join_pairs(arguments: list[str]) -> list[str]:
-    """`-o KEY VALUE` → `-o KEY=VALUE`, up to a `--`: Typer takes no repeated pairs.
-
-    Also behind flags (`-xo KEY VALUE`) and without a blank (`-oKEY VALUE`). Raises `UsageError`.
-    """
-    rest = iter(arguments)
-    joined: list[str] = []
-    for argument in rest:
-        option = OPTION_KEY.fullmatch(argument)
-        if argument == "--" or option is None:
-            joined.append(argument)
-        else:
-            joined += _join_pair(option["option"], option["key"], rest)
-        if argument == "--":
-            break
-    return [*joined, *rest]
-
-
-# -o behind flags that take no value, or --option; perhaps with the key at once.
-OPTION_KEY = re.compile(r"(?P<option>-[xqh]*o|--option(?==|$))=?(?P<key>.*)", re.DOTALL)
-LOOKS_LIKE_OPTION = re.compile(r"-(?![.\d]).+", re.DOTALL)  # not -1: that is a bad value
-
-
-def _join_pair(option: str, key: str, rest: Iterator[str]) -> list[str]:
-    key = key or next(rest, "")
-    if not key or LOOKS_LIKE_OPTION.fullmatch(key):
-        raise UsageError("-o needs a key and a value", "-o temperature 0")
-    if "=" in key:
-        return [option, key]
-    value = next(rest, "")
-    if not value or LOOKS_LIKE_OPTION.fullmatch(value):
-        raise UsageError(f"-o {key} needs a value", f"-o {key} VALUE")
-    return [option, f"{key}={value}"]
+def as_text(word: str) -> str:
+    """A typed word: bytes that the locale could not decode are UTF-8 after all, or replaced."""
+    return word.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -8,6 +8,7 @@ from typing import TextIO
 
 from assistant.cli.exit_codes import BROKEN_PIPE, GENERAL, exit_code
 from assistant.errors import AssistantError
+from assistant.rendering.tables import cell_width, clip
 from assistant.visible_text import visible
 
 SEPARATOR = " · "
@@ -16,9 +17,17 @@ SEPARATOR = " · "
 class Report:
     """What is said beside the answer. `is_quiet` leaves only errors and what was cut."""
 
-    def __init__(self, err: TextIO, *, is_quiet: bool = False, has_color: bool = False) -> None:
+    def __init__(
+        self,
+        err: TextIO,
+        *,
+        is_quiet: bool = False,
+        is_verbose: bool = False,
+        has_color: bool = False,
+    ) -> None:
         self.err = err
         self.is_quiet = is_quiet
+        self.is_verbose = is_verbose
         self._has_color = has_color
 
     def error(self, error: AssistantError, *, is_debug: bool = False) -> int:
@@ -40,15 +49,28 @@ class Report:
         """Said even when quiet: something was cut, or is not what it seems."""
         self._write(_line(text))
 
+    def done(self, text: str) -> None:
+        """What was changed on this machine; quiet, it goes without saying."""
+        if not self.is_quiet:
+            self._write(_line(text))
+
+    def detail(self, text: str) -> None:
+        """A line of a table, for whom -v asked."""
+        self._write(visible(text))
+
+    def text(self, lines: str) -> None:
+        """Lines that are visible already, such as a diff to say yes to."""
+        self._write(lines.removesuffix("\n"))
+
     def note(self, parts: Sequence[str]) -> None:
         """One line for a person, the most important part first; what has no room is left out."""
         if self.is_quiet or not self.err.isatty():
             return
         columns = os.get_terminal_size(self.err.fileno()).columns or 80
-        line = _line(parts[0])
+        line = clip(_line(parts[0]), columns)
         for part in parts[1:]:
             longer = line + SEPARATOR + _line(part)
-            if len(longer) > columns:
+            if cell_width(longer) > columns:
                 break
             line = longer
         self._write(f"\x1b[2m{line}\x1b[22m" if self._has_color else line)

@@ -9,17 +9,18 @@ from datetime import date
 
 from assistant.backends.base import SamplingOptions
 from assistant.config import SamplingChoices
-from assistant.conversation.window import Ledger, fit
+from assistant.conversation.window import Ledger, fit, require_room, take_stock
 from assistant.engine.base import AnswerStream, Engine, GenerationRequest
 from assistant.messages import Attachment, ChatPrompt, Message, Prompt, RawPrompt, Rendered, Role
-from assistant.prompts import PromptFile
+from assistant.prompts.prompt_file import PromptFile
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a user asks: words, attachments, and the prompt file that puts them into place.
 
-    `variables` of the prompt file that were chosen.
+    `variables` of the prompt file that were chosen. `system` replaces its system message;
+    `language` is the one to answer in, by name ("" leaves it to the model).
     """
 
     prompt: PromptFile
@@ -27,6 +28,8 @@ class Question:
     attachments: tuple[Attachment, ...] = ()
     sampling: SamplingChoices = field(default_factory=SamplingChoices)
     variables: Mapping[str, str] = field(default_factory=dict)
+    system: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,8 @@ class Session:
 
     def ask(self, question: Question) -> Turn:
         """Start the answer. Raises `PromptTooLong`, `ModelError` or `UsageError` at once."""
-        prompt = self._prompt(question)
-        choices = question.sampling.over(self._sampling).over(question.prompt.sampling)
-        ledger = fit(self._engine, prompt, choices.max_new_tokens)
+        prompt, choices = self._prompt(question), self._choices(question)
+        ledger = fit(self._engine, prompt, choices.max_new_tokens, _names(question))
         request = GenerationRequest(
             prompt,
             sampling=_options(choices),
@@ -62,12 +64,34 @@ class Session:
         """The exact prompt that `ask` would send; runs nothing."""
         return self._engine.render(self._prompt(question))
 
+    def take_stock(self, question: Question) -> Ledger:
+        """Where the window would go; runs nothing, and fails for nothing that is too long."""
+        wanted = self._choices(question).max_new_tokens
+        return take_stock(self._engine, self._prompt(question), wanted)
+
+    def require_room(self, question: Question, ledger: Ledger) -> None:
+        """Raises `PromptTooLong` as `ask` would."""
+        require_room(ledger, _names(question))
+
+    def _choices(self, question: Question) -> SamplingChoices:
+        return question.sampling.over(self._sampling).over(question.prompt.sampling)
+
     def _prompt(self, question: Question) -> Prompt:
         file = question.prompt
-        messages = file.fill(question.text, question.attachments, question.variables)
+        messages = file.fill(
+            question.text,
+            question.attachments,
+            question.variables,
+            language=question.language,
+            system=question.system,
+        )
         if file.is_plain_text and self._engine.info.abilities.encoder:
             return RawPrompt(_user_text(messages))
         return ChatPrompt(messages, self._first_day)  # which an encoder–decoder model refuses
+
+
+def _names(question: Question) -> list[str]:
+    return [attachment.name for attachment in question.attachments]
 
 
 def _user_text(messages: Sequence[Message]) -> str:

@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from assistant.events import Event, ModelLoading, PromptProgress, Queued
+from assistant.events import Event, ModelLoading, PromptProgress, Queued, TextChunk
 from assistant.rendering.base import TerminalSize
 from assistant.visible_text import visible
 
 _PATIENCE_SECONDS = 0.5  # what takes less is not worth a line
+_COUNT_SECONDS = 0.2  # between two counts of what was written
 _BAR_CELLS = 24
 _ERASE_LINE = "\r\x1b[K"
 
@@ -35,12 +36,21 @@ class ProgressLine:
         self._stage: type[Event] | None = None
         self._started = clock()
         self._is_drawn = False
+        self._chunks = 0
+        self._next_count = self._started + _PATIENCE_SECONDS
 
     def show(self, event: Event) -> None:
         if not isinstance(event, ModelLoading | Queued | PromptProgress):
             self.close()
         elif self._is_terminal:
             self._show_progress(event)
+
+    def show_written(self, event: TextChunk) -> None:
+        """For text that nobody sees arrive: says that it does."""
+        self._chunks += bool(event.text)
+        if self._is_terminal and self._clock() >= self._next_count:
+            self._next_count = self._clock() + _COUNT_SECONDS
+            self._draw(f"writing, {self._chunks:,} tokens so far")
 
     def close(self) -> None:
         """Erase the line, if there is one."""
@@ -59,9 +69,12 @@ class ProgressLine:
         if isinstance(event, PromptProgress):
             seconds += event.seconds_left or 0.0
         if self._is_drawn or seconds > _PATIENCE_SECONDS:
-            self._is_drawn = True
-            self._err.write(_ERASE_LINE + progress_text(event, self._size().columns - 1))
-            self._err.flush()
+            self._draw(progress_text(event, self._size().columns - 1))
+
+    def _draw(self, line: str) -> None:
+        self._is_drawn = True
+        self._err.write(_ERASE_LINE + line)
+        self._err.flush()
 
 
 def progress_text(event: ModelLoading | Queued | PromptProgress, columns: int) -> str:

@@ -17,7 +17,7 @@ def write_prompt(rendered: Rendered, out: TextIO, *, has_color: bool) -> None:
     out.write(f"tokens: {len(rendered.token_ids):,}, {control:,} of them control tokens\n")
     by_source: dict[str, int] = {}
     for part in rendered.parts:
-        source = "template" if part.message is None else visible(part.source)
+        source = visible(part.source)
         by_source[source] = by_source.get(source, 0) + part.tokens
     for source, tokens in by_source.items():
         out.write(f"  {tokens:>7,}  {source}\n")

@@ -1,17 +1,20 @@
 """Rows of words in columns, on terminals of any width; wide characters line up."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from assistant.visible_text import visible
 
 GAP = "  "
 
 
-def table_lines(rows: Sequence[Sequence[str]], columns: int | None = None) -> list[str]:
+def table_lines(
+    rows: Sequence[Sequence[str]], columns: int | None = None, *, right: Collection[int] = ()
+) -> list[str]:
     """One line for each row; every column but the last is as wide as its widest word.
 
     `columns` is the terminal's width in cells: what is longer ends in an ellipsis. None for
-    pipes, where nothing is cut. Words become visible and are one line each.
+    pipes, where nothing is cut. The columns in `right` end at the same cell. Words become
+    visible and are one line each.
     """
     shown = [[_one_line(word) for word in row] for row in rows]
     widths = [
@@ -19,13 +22,15 @@ def table_lines(rows: Sequence[Sequence[str]], columns: int | None = None) -> li
         for at in range(max(map(len, shown), default=0))
     ]
     lines = (
-        GAP.join(
-            word + " " * (width - cell_width(word))
-            for word, width in zip(row, widths, strict=False)
-        )
+        GAP.join(_pad(word, widths[at], is_right=at in right) for at, word in enumerate(row))
         for row in shown
     )
     return [clip(line.rstrip(), columns) for line in lines]
+
+
+def _pad(word: str, cells: int, *, is_right: bool) -> str:
+    blanks = " " * (cells - cell_width(word))
+    return blanks + word if is_right else word + blanks
 
 
 def clip(line: str, columns: int | None) -> str:

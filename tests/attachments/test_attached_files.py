@@ -10,26 +10,50 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.attachments.decoding import decode_text
-from assistant.attachments.files import read_attachment, read_file
+from assistant.attachments.decoding import Decoded, decode_text
 from assistant.attachments.languages import language_of
+from assistant.attachments.reading import Attached, attach
 from assistant.errors import InputError
+from assistant.messages import Attachment, SourceFile
 
 
 def refusal(name: str, max_bytes: int = 10 << 20) -> InputError:
     with pytest.raises(InputError) as caught:
-        read_file(name, max_bytes)
+        attach([name], None, max_bytes)
     assert "\n" not in caught.value.message + caught.value.hint
     assert caught.value.hint
     return caught.value
 
 
+def only(attached: Attached) -> Attachment:
+    [attachment] = attached.attachments
+    return attachment
+
+
 def test_a_source_file_is_read_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "quick sort.py"
-    path.write_bytes("é = '{{ x }}'\r\n\x0c\u2028end".encode())
-    attachment = read_file(str(path))
-    assert attachment.text == "é = '{{ x }}'\r\n\x0c\u2028end"
-    assert (attachment.name, attachment.language, attachment.notice) == (str(path), "python", "")
+    data = "é = '{{ x }}'\r\n\x0c\u2028end".encode()
+    path.write_bytes(data)
+    attached = attach([str(path)], None)
+    text = "é = '{{ x }}'\r\n\x0c\u2028end"
+    assert only(attached) == Attachment(str(path), text, "python", SourceFile(path, data))
+    assert attached.notices == ()
+
+
+def test_the_source_is_what_writes_the_file_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for data in (
+        codecs.BOM_UTF16_LE + "a\r\né".encode("utf-16-le"),
+        "# déjà vu\n".encode("cp1252"),
+    ):
+        Path("old.py").write_bytes(data)
+        attachment = only(attach(["old.py"], None))
+        source = attachment.source
+        assert source is not None
+        assert source.path == tmp_path / "old.py"
+        assert source.mark + attachment.text.encode(source.encoding) == data == source.data
 
 
 def test_the_name_stays_as_typed_and_a_tilde_is_home(
@@ -37,7 +61,7 @@ def test_the_name_stays_as_typed_and_a_tilde_is_home(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "a.rs").write_text("fn main() {}")
-    assert read_file("~/a.rs").name == "~/a.rs"
+    assert only(attach(["~/a.rs"], None)).name == "~/a.rs"
 
 
 @given(st.text())
@@ -46,13 +70,14 @@ def test_any_utf8_text_comes_back_unless_a_nul_is_in_it(text: str) -> None:
         with pytest.raises(InputError):
             decode_text(text.encode(), "x")
     elif not text.startswith("\ufeff"):
-        assert decode_text(text.encode(), "x") == (text, "")
+        assert decode_text(text.encode(), "x") == Decoded(text)
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_are_text_or_an_input_error(data: bytes) -> None:
+def test_any_bytes_are_an_input_error_or_text_that_gives_them_back(data: bytes) -> None:
     with suppress(InputError):
-        decode_text(data, "x")[0].encode()
+        decoded = decode_text(data, "x")
+        assert decoded.mark + decoded.text.encode(decoded.encoding) == data
 
 
 @pytest.mark.parametrize(
@@ -65,19 +90,9 @@ def test_any_bytes_are_text_or_an_input_error(data: bytes) -> None:
     ],
 )
 def test_a_byte_order_mark_decides_and_is_dropped(data: bytes, notice: str) -> None:
-    text, said = decode_text(data, "x")
-    assert text == "naïve 🙂"
-    assert notice in said
-
-
-def test_old_encodings_are_read_with_a_notice() -> None:
-    assert decode_text("“naïve” costs 5 €".encode("cp1252"), "x") == (
-        "“naïve” costs 5 €",
-        "read as Windows-1252, because it is not UTF-8",
-    )
-    text, notice = decode_text(b"caf\xe9 then \x81 in a long enough line", "x")
-    assert text.startswith("café")
-    assert "Latin-1" in notice
+    decoded = decode_text(data, "x")
+    assert decoded.text == "naïve 🙂"
+    assert notice in decoded.notice
 
 
 @pytest.mark.parametrize(
@@ -90,13 +105,13 @@ def test_binary_data_is_refused(data: bytes) -> None:
 
 
 def test_a_nul_far_inside_a_text_is_no_reason_to_refuse_it() -> None:
-    assert decode_text(b"a" * 9_000 + b"\0", "x")[1] == ""
+    assert decode_text(b"a" * 9_000 + b"\0", "x").notice == ""
 
 
 def test_the_limit_counts_bytes_exactly(tmp_path: Path) -> None:
     path = tmp_path / "long.txt"
     path.write_bytes(b"a" * 1_024)
-    assert len(read_file(str(path), 1_024).text) == 1_024
+    assert len(only(attach([str(path)], None, 1_024)).text) == 1_024
     assert "larger than" in refusal(str(path), 1_023).message
 
 
@@ -109,14 +124,24 @@ def test_a_sparse_terabyte_is_refused_without_reading_it(tmp_path: Path) -> None
 
 def test_an_empty_file_is_an_attachment_with_a_notice(tmp_path: Path) -> None:
     (tmp_path / "empty.py").touch()
-    attachment = read_file(str(tmp_path / "empty.py"))
-    assert attachment.text == ""
-    assert attachment.notice == "it is empty"
+    attached = attach([str(tmp_path / "empty.py")], None)
+    assert only(attached).text == ""
+    assert attached.notices == (f"{tmp_path}/empty.py: it is empty",)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux has /proc")
 def test_files_that_claim_no_size_are_read() -> None:
-    assert "Name:" in read_file("/proc/self/status").text
+    assert "Name:" in only(attach(["/proc/self/status"], None)).text
+
+
+def test_utf16_without_a_mark_is_read_where_it_is_clear() -> None:
+    for encoding in ("utf-16-le", "utf-16-be"):
+        decoded = decode_text("int größe; // 你好\r\n".encode(encoding), "x")
+        assert (decoded.text, decoded.encoding) == ("int größe; // 你好\r\n", encoding)
+        assert "UTF-16" in decoded.notice
+    for data in (b"\1\0\2\0\3\0", b"a\0b\0c", b"\0a\0b\0\0", b"a\0\0\xd8"):
+        with pytest.raises(InputError, match="is binary"):
+            decode_text(data, "x")
 
 
 def test_a_missing_file_is_answered_with_the_nearest_names(
@@ -138,7 +163,6 @@ def test_what_is_no_regular_file_is_named(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "socket"))
         assert "is a socket" in refusal(str(tmp_path / "socket")).message
-    assert "is a folder" in refusal(str(tmp_path)).message
     assert "is a pipe" in refusal(str(tmp_path / "pipe")).message
     assert "is a device" in refusal("/dev/zero").message
 
@@ -165,7 +189,7 @@ def test_names_with_newlines_and_broken_utf8_are_shown_escaped(
     monkeypatch.chdir(tmp_path)
     name = os.fsdecode(b"two\nlines\x1b[2J \xff.py")
     Path(name).write_text("pass")
-    attachment = read_file(name)
+    attachment = only(attach([name], None))
     assert attachment.name == "two\\nlines\\x1b[2J \\u{dcff}.py"
     assert attachment.language == "python"
     attachment.name.encode()
@@ -176,11 +200,22 @@ def test_a_dash_is_standard_input(tmp_path: Path) -> None:
     path = tmp_path / "in"
     path.write_text("from a pipe")
     with path.open("rb") as stream:
-        attachment = read_attachment("-", stream)
-    assert (attachment.name, attachment.text) == ("stdin", "from a pipe")
-    assert read_attachment(str(path)).text == "from a pipe"
+        attached = attach(["-", "-"], stream)
+    assert only(attached) == Attachment("stdin", "from a pipe", "")
     with pytest.raises(InputError, match="nothing on standard input"):
-        read_attachment("-", None)
+        attach(["-"], None)
+
+
+def test_what_is_named_twice_is_attached_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.py").write_text("def f():\n    pass\n")
+    Path("b.py").write_text("x\n")
+    Path("link.py").symlink_to("a.py")
+    names = ["a.py", "b.py", "./a.py", "link.py", ".", "a.py:1-2", "a.py::f", "a.py"]
+    attached = attach(names, None)
+    assert [one.name for one in attached.attachments] == ["a.py", "b.py", "a.py:1-2"]
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pexpect
 import pyte
+import typer
+
+from assistant.cli.app import app
 
 COMMAND = (sys.executable, "-m", "assistant")
+TALKER = Path(__file__).parent / "talking_engine.py"
 FEW = ("-o", "temperature", "0", "-o", "max_tokens", "8")
 LONG = ("Tell me a very long story.", "-o", "temperature", "1", "-o", "seed", "1")
 PATIENCE_SECONDS = 240
@@ -22,9 +27,11 @@ def llmchat(
     stdin: bytes | None = None,
     environment: Mapping[str, str] | None = None,
     shell: str = "",
+    command: Sequence[str] = COMMAND,
+    folder: Path | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """`shell` is what a shell would read after the command, such as `>&-`."""
-    command: Sequence[str] = [*COMMAND, *words]
+    command = [*command, *words]
     if shell:
         command = ["/bin/sh", "-c", f'exec "$@" {shell}', "sh", *command]
     return subprocess.run(
@@ -35,12 +42,36 @@ def llmchat(
         env={**os.environ, **(environment or {})},
         timeout=PATIENCE_SECONDS,
         check=False,
+        cwd=folder,
     )
 
 
-def start(*words: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+def run_command(*words: str) -> None:
+    """The command in this process; its errors are raised."""
+    command = typer.main.get_command(app)
+    with suppress(typer.Exit), command.make_context("llmchat", list(words)) as context:
+        command.invoke(context)
+
+
+def talker(answer: str | bytes, folder: Path) -> Sequence[str]:
+    """The command with an engine that gives this answer; keeps it in a file of `folder`."""
+    file = folder / "answer.txt"
+    file.write_bytes(answer if isinstance(answer, bytes) else answer.encode())
+    return [sys.executable, str(TALKER), str(file)]
+
+
+def start(
+    *words: str,
+    stdin: int = subprocess.DEVNULL,
+    command: Sequence[str] = COMMAND,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [*COMMAND, *words], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*command, *words],
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **(environment or {})},
     )
 
 
@@ -60,13 +91,16 @@ class Terminal:
         columns: int = 80,
         rows: int = 24,
         environment: Mapping[str, str] | None = None,
+        command: Sequence[str] = COMMAND,
+        folder: Path | None = None,
     ) -> None:
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.written = b""
         self._child: Any = pexpect.spawn(  # its stubs know only text
-            COMMAND[0],
-            [*COMMAND[1:], *words],
+            command[0],
+            [*command[1:], *words],
+            cwd=folder,
             dimensions=(rows, columns),
             env={**os.environ, "TERM": "xterm-256color", **(environment or {})},
         )
@@ -74,6 +108,9 @@ class Terminal:
     def wait_for(self, is_true: Callable[[], bool]) -> None:
         """Reads on until it is true."""
         wait_for(lambda: self._read() or is_true())
+
+    def type_line(self, text: str) -> None:
+        self._child.sendline(text)
 
     def press_ctrl_c(self) -> None:
         self._child.sendcontrol("c")

@@ -16,11 +16,11 @@ import sys
 from pathlib import Path
 from assistant.cli import answering, main
 _, file, *words = sys.argv
-conclude = answering._conclude
-def record(finished, *rest):
+conclude = answering.conclude
+def record(finished, *rest, **more):
     Path(file).write_text(finished.answers[0].text)
-    return conclude(finished, *rest)
-answering._conclude = record
+    return conclude(finished, *rest, **more)
+answering.conclude = record
 sys.argv = ["llmchat", *words]
 main.main()
 """

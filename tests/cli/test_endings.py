@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from assistant.cli.answering import _conclude, has_color
+from assistant.cli.color import has_color
+from assistant.cli.outcome import conclude
 from assistant.cli.report import Report
 from assistant.config import Color
 from assistant.errors import EngineFailed
 from assistant.events import Answer, Finished, Reason, Usage
 
-ENGINE: Any = SimpleNamespace(info=SimpleNamespace(name="Tiny", quantisation="Q4_0"))
+INFO: Any = SimpleNamespace(name="Tiny", quantisation="Q4_0")
 
 
 class PretendStream(io.StringIO):
@@ -24,14 +25,12 @@ class PretendStream(io.StringIO):
         return self._is_terminal
 
 
-def conclude(reason: Reason, *, is_shortened: bool = False) -> tuple[int, str]:
+def ending(reason: Reason, *, is_shortened: bool = False, **more: Any) -> tuple[int, str]:
     answer = Answer(reason, "text", "", (), seed=1, error="it broke", hint="ask again")
-    turn: Any = SimpleNamespace(
-        ledger=SimpleNamespace(max_new_tokens=1024, window=8192, is_shortened=is_shortened)
-    )
+    ledger: Any = SimpleNamespace(max_new_tokens=1024, window=8192, is_shortened=is_shortened)
     err = io.StringIO()
     finished = Finished((answer,), Usage(10, 0, 20, 0.1, 100.0, 50.0))
-    return _conclude(finished, turn, ENGINE, Report(err)), err.getvalue()
+    return conclude(finished, ledger, INFO, Report(err), **more), err.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -45,17 +44,23 @@ def conclude(reason: Reason, *, is_shortened: bool = False) -> tuple[int, str]:
     ],
 )
 def test_how_an_answer_ended(reason: Reason, expected: tuple[int, str]) -> None:
-    assert conclude(reason) == expected
+    assert ending(reason) == expected
 
 
 def test_a_window_with_too_little_room_says_so() -> None:
-    _, said = conclude(Reason.LENGTH, is_shortened=True)
+    _, said = ending(Reason.LENGTH, is_shortened=True)
     assert said == "cut: the window had room for 1,024 tokens of answer; attach less\n"
+
+
+def test_what_stopped_it_and_what_counts_as_a_failure_choose_the_code() -> None:
+    assert ending(Reason.STOPPED, stopped_by=143)[0] == 143
+    assert ending(Reason.LENGTH, fails_on_length=True)[0] == 10
+    assert ending(Reason.DONE, fails_on_length=True)[0] == 0
 
 
 def test_an_engine_that_failed_is_an_error() -> None:
     with pytest.raises(EngineFailed, match="it broke"):
-        conclude(Reason.FAILED)
+        ending(Reason.FAILED)
 
 
 @pytest.mark.parametrize(

@@ -38,16 +38,29 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     ("words", "code"),
-    [("--help", 0), ("--version", 0), ("explain --help", 0), ("hi -o nosuch 1 --debug", 2)],
+    [("--help", 0), ("--version", 0), ("config --help", 0), ("completion bash", 0)],
 )
 def test_nothing_heavy_is_imported(words: str, code: int) -> None:
     done = run(*words.split())
-    if code == 0:
-        assert done.stderr == "[] 0\n"
-        assert done.stdout
-    else:
-        # The settings are refused before a model is looked for, but after its modules came.
-        assert "'pydantic'" not in done.stderr
+    assert done.stderr == f"[] {code}\n"
+    assert done.stdout
+
+
+def test_the_help_of_a_prompt_reads_its_file_and_nothing_else_that_is_heavy() -> None:
+    done = run("explain", "--help")
+    assert done.stdout
+    heavy = [name for name in (*HEAVY, *ON_PYTORCH) if f"'{name}'" in done.stderr]
+    assert heavy == ["yaml"]
+
+
+@pytest.mark.parametrize("line", ["llmchat ex", "llmchat prompts show re", "llmchat -m st"])
+def test_completion_imports_nothing_heavy(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_LLMCHAT_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split()) - 1))
+    done = run()
+    assert done.stderr == "[] 0\n"
+    assert done.stdout.split() in (["explain"], ["review"], ["starter"])
 
 
 def test_an_answer_of_llamacpp_imports_nothing_of_pytorch() -> None:

@@ -1,15 +1,17 @@
 """Options: before and after the command, later over earlier, flags over the environment."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-from assistant.cli import commands
+from assistant.cli import command_of_prompt
 from assistant.cli.app import run
-from assistant.cli.options import Options, join_pairs
-from assistant.config import Color, SamplingChoices
+from assistant.cli.asked import Asked
+from assistant.cli.options import Options
+from assistant.cli.parsing import prepare
+from assistant.config import Color, SamplingChoices, Settings
 from assistant.errors import UsageError
-from assistant.rendering.base import ReasoningMode
 
 
 @pytest.fixture
@@ -17,10 +19,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Options]]:
     """The prompts and options that commands were called with."""
     calls: list[tuple[str, Options]] = []
 
-    def record(prompt: str, options: Options, *_: object, **__: object) -> None:
-        calls.append((prompt, options))
+    def record(asked: Asked, options: Options) -> None:
+        calls.append((asked.prompt, options))
 
-    monkeypatch.setattr(commands, "_answer", record)
+    monkeypatch.setattr(command_of_prompt, "answer", record)
+    monkeypatch.setattr(command_of_prompt, "is_piped", lambda: True)
     return calls
 
 
@@ -49,23 +52,41 @@ def test_options_hold_before_and_after_every_command(asked: list[tuple[str, Opti
 
 def test_pairs_accumulate(asked: list[tuple[str, Options]]) -> None:
     words = ["-o", "temperature", "1", "-o", "seed=3", "explain", "f", "-o", "temperature", "0"]
-    sampling = options_of(asked, *words).sampling()
+    sampling = options_of(asked, *words).load().settings.sampling
     assert sampling == SamplingChoices(temperature=0.0, seed=3)
+
+
+def settings(**typed: str | bool | list[str]) -> Settings:
+    return Options(**typed).load().settings  # type: ignore[arg-type]  # fields by name
 
 
 def test_flags_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLMCHAT_MODEL", "other.gguf")
     monkeypatch.setenv("LLMCHAT_COLOR", "never")
-    assert Options().settings().model == "other.gguf"
-    assert Options(model="starter").settings().model == "starter"
-    assert Options().settings().color is Color.NEVER
-    assert Options(color="always").settings().color is Color.ALWAYS
-    assert Options(int8=True).settings().int8 is True
+    assert settings().model == "other.gguf"
+    assert settings(model="starter").model == "starter"
+    assert settings(option=["model=starter"]).model == "starter"
+    assert settings().color is Color.NEVER
+    assert settings(color="always").color is Color.ALWAYS
+    assert settings(int8=True).int8 is True
     monkeypatch.setenv("LLMCHAT_INT8", "1")
-    assert Options().settings().int8 is True
-    assert Options(int8=False).settings().int8 is False
-    assert Options(reasoning="only").reasoning_mode() is ReasoningMode.ONLY
-    assert Options().reasoning_mode() is None
+    assert settings().int8 is True
+    assert settings(option=["int8=0"]).int8 is False
+    assert settings(reasoning="only").reasoning == "only"
+    assert settings(timeout="2.5").timeout == 2.5
+
+
+def test_a_file_of_settings_can_be_named_or_left_out(private_home: Path, tmp_path: Path) -> None:
+    own, other = private_home / "config" / "config.toml", tmp_path / "other.toml"
+    own.parent.mkdir()
+    own.write_text("temperature = 0.5\n")
+    other.write_text("seed = 7\n")
+    assert settings().temperature == 0.5
+    assert settings(config=str(other)).temperature is None
+    assert settings(config=str(other)).seed == 7
+    assert settings(no_config=True).temperature is None
+    with pytest.raises(UsageError, match="there is no file"):
+        settings(config=str(tmp_path / "none.toml"))
 
 
 @pytest.mark.parametrize(
@@ -81,13 +102,16 @@ def test_flags_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
         (["-o", "seed", "-1"], ["-o", "seed=-1"]),
         (["hi", "--", "-o", "x"], ["hi", "--", "-o", "x"]),
         (["--quiet", "-x", "-"], ["--quiet", "-x", "-"]),
+        (["hi", "--json", "--", "--json"], ["hi", "--output=json", "--", "--json"]),
     ],
 )
-def test_pairs_are_joined(typed: Sequence[str], joined: Sequence[str]) -> None:
-    assert join_pairs(list(typed)) == joined
+def test_pairs_are_joined_and_short_forms_written_out(
+    typed: Sequence[str], joined: Sequence[str]
+) -> None:
+    assert prepare(list(typed)) == joined
 
 
 @pytest.mark.parametrize("typed", [["-o"], ["-o", "seed"], ["-o", "-x"], ["-o", "seed", "--", "x"]])
 def test_half_a_pair_is_refused(typed: Sequence[str]) -> None:
     with pytest.raises(UsageError, match="needs a"):
-        join_pairs(list(typed))
+        prepare(list(typed))

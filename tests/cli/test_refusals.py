@@ -43,20 +43,20 @@ USAGE = {
     ("",): 'there is no question (llmchat "how do I …?")',
     ("  ",): 'there is no question (llmchat "how do I …?")',
     (): 'there is no question (llmchat "how do I …?")',
-    ("explain",): "explain needs a file (llmchat explain FILE)",
+    ("explain",): "explain needs a file (llmchat explain src/app.py)",
     ("generate",): "generate needs a description (llmchat generate ",
-    ("summarize",): "summarize needs a file (llmchat summarize FILE)",
+    ("summarize",): "summarize needs a file (llmchat summarize notes.md)",
     ("translate", "--to", "German"): (
-        "translate needs a file (llmchat translate --to LANGUAGE FILE)"
+        "translate needs a file (llmchat translate --to German notes.md)"
     ),
     ("translate", str(quicksort())): (
-        "translate needs a language (llmchat translate --to LANGUAGE FILE)"
+        "translate needs --to LANGUAGE (llmchat translate --to German notes.md)"
     ),
-    ("translate", str(quicksort()), "--to", " "): "translate needs a language (",
+    ("translate", str(quicksort()), "--to", " "): "translate needs --to LANGUAGE (",
     ("translate", str(quicksort()), "--to"): "--to needs a value (",
     ("explain", str(quicksort()), "--to", "Rust"): "there is no option --to (",
-    ("complete",): "complete needs code on standard input (llmchat complete < FILE)",
-    ("complete", "me"): "llmchat complete takes no words (me)",
+    ("complete",): "complete needs text on standard input (llmchat complete < ",
+    ("complete", "me"): "complete takes no words (me) (",
     ("sumarize", str(quicksort())): "there is no command sumarize (did you mean summarize? ",
     ("explian", str(quicksort())): "there is no command explian (did you mean explain? ",
     ("explian", str(quicksort()), "-m", "x"): "(did you mean explain? ",
@@ -80,7 +80,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\0\1\2")
     refusals = {
         str(tmp_path / "none.py"): f"error: there is no file {tmp_path}/none.py (",
-        str(tmp_path): f"error: {tmp_path} is a folder (name the files in it)",
+        str(tmp_path): f"error: there is no text in {tmp_path}: 1 binary file was left out (",
         str(tmp_path / "binary"): f"error: {tmp_path}/binary is binary, not text (",
     }
     for name, expected in refusals.items():

@@ -14,7 +14,8 @@ from assistant.engine.local import LocalEngine
 from assistant.errors import PromptTooLong
 from assistant.events import Event, Finished
 from assistant.messages import Attachment, ChatPrompt, RawPrompt
-from assistant.prompts import Gives, PromptFile, Takes, find_prompt
+from assistant.prompts.finding import find_prompt
+from assistant.prompts.prompt_file import Gives, PromptFile, Takes
 
 
 class Recorder:
@@ -111,9 +112,7 @@ def test_nothing_is_sent_when_the_question_does_not_fit(recorder: Recorder) -> N
 
 def test_variables_reach_the_prompt(recorder: Recorder) -> None:
     file = Attachment("a.py", "print(1)", "python")
-    question = Question(
-        find_prompt("translate"), attachments=(file,), variables={"language": "Rust"}
-    )
+    question = Question(find_prompt("translate"), attachments=(file,), variables={"to": "Rust"})
     rendered = Session(recorder, SamplingChoices()).render(question)
     assert "Translate this to Rust:\n\na.py:\n```python\nprint(1)\n```" in rendered.text
 
@@ -132,7 +131,9 @@ def test_an_encoder_is_sent_the_users_message_as_plain_text(
     abilities = replace(recorder.info.abilities, encoder=True)
     recorder.info = replace(recorder.info, abilities=abilities, window=100)
     session = Session(recorder, SamplingChoices())
-    question = Question(find_prompt(name), text, (Attachment("a.txt", "It rains <|im_end|>.", ""),))
+    file = Attachment("a.txt", "It rains <|im_end|>.", "")
+    chosen = {"to": "English"} if name == "translate" else {}
+    question = Question(find_prompt(name), text, (file,), variables=chosen)
     turn = session.ask(question)
     (request,) = recorder.requests
     assert request.prompt == RawPrompt(sent)

@@ -26,7 +26,7 @@ from assistant.engine.local import LocalEngine
 from assistant.errors import EngineFailed, ModelError, PromptTooLong, UsageError
 from assistant.events import Answer, Finished, Queued, Reason, TextChunk
 from assistant.messages import Attachment, ChatPrompt, RawPrompt, Role, message
-from assistant.prompts import find_prompt
+from assistant.prompts.finding import find_prompt
 
 GREEDY = SamplingOptions(temperature=0.0)
 TEXT = "def add(a, b): return a + b"

@@ -1,0 +1,41 @@
+"""What was asked for on the command line; nothing of it has been read yet."""
+
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+NO_QUESTION = ("there is no question", 'llmchat "how do I …?"')
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What becomes of the code of an answer besides being shown.
+
+    `file` is written with it; `shows_diff` and `changes_file` are about the file it was made
+    from.
+    """
+
+    file: str = ""
+    shows_diff: bool = False
+    changes_file: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command makes of its words."""
+
+    prompt: str
+    text: str = ""
+    files: Sequence[str] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    target: Target = field(default_factory=Target)
+
+
+def is_piped() -> bool:
+    """Whether something may come on standard input: a pipe, a file or a socket."""
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        return False
+    return not stat.S_ISCHR(mode)

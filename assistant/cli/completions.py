@@ -1,0 +1,30 @@
+"""What a shell offers after Tab. Nothing here reads a model or a prompt file as a whole."""
+
+SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
+VARIABLE = "_LLMCHAT_COMPLETE"  # set by the shell's script; its value says what is wanted
+
+
+def complete_models(incomplete: str) -> list[str]:
+    """The starter, and files in llmchat's own folder of models; other paths the shell knows."""
+    from assistant import paths
+    from assistant.model_store.local_models import STARTER, TORCH_PREFIX
+
+    own = sorted(map(str, (paths.data_folder() / "models").glob("*.gguf")))
+    names = [STARTER, f"{TORCH_PREFIX}{STARTER}", *own]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def complete_prompts(incomplete: str) -> list[str]:
+    from assistant.prompts.folders import prompt_names
+
+    return [name for name in prompt_names() if name.startswith(incomplete)]
+
+
+def complete_settings(incomplete: str) -> list[str]:
+    from assistant.config import SETTINGS
+
+    return [name for name in SETTINGS if name.startswith(incomplete)]
+
+
+def complete_shells(incomplete: str) -> list[str]:
+    return [shell for shell in SHELLS if shell.startswith(incomplete)]

@@ -1,0 +1,109 @@
+"""Groups of commands: the first words of a command line find their command, or are a question."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+from assistant.cli.parsing import PlainValues, prepare
+from assistant.errors import UsageError
+from assistant.visible_text import visible
+
+QUESTION = "ask"
+IS_SHORT = "llmchat.is_short"  # nobody asked for this help: it has to fit a screen
+IS_MEANT = "llmchat.is_meant"  # in a context's meta: the command was typed, or a -- before it
+
+
+class PlainGroup(PlainValues, TyperGroup):
+    pass
+
+
+class QuestionGroup(PlainGroup):
+    """Beside its own commands every prompt file is one; any other first word is a question.
+
+    So is whatever stands after `--`.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        typed = _prepared(args, is_strict=not ctx.resilient_parsing)
+        super().parse_args(ctx, list(typed))
+        words = [*ctx._protected_args, *ctx.args]
+        ctx.meta[IS_MEANT] = typed[-len(words) - 1 : -len(words)] == ["--"]
+        return ctx.args  # type: ignore[no-any-return]  # the context is Any
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        ask = self.get_command(ctx, QUESTION)
+        if ctx.meta[IS_MEANT]:
+            return QUESTION, ask, ["--", *args]
+        if self.get_command(ctx, args[0]) is None:
+            return QUESTION, ask, args
+        ctx.meta[IS_MEANT] = True
+        return super().resolve_command(ctx, args)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Commands win over prompt files of the same name."""
+        return super().get_command(ctx, cmd_name) or _command_of_prompt(cmd_name)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        own = super().list_commands(ctx)
+        return sorted({*own, *_summaries()} - {QUESTION})
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """What can be done comes before how."""
+        self.format_commands(ctx, formatter)
+        if ctx.meta.get(IS_SHORT):
+            formatter.write_paragraph()
+            formatter.write_text("All options: llmchat --help")
+            return
+        with formatter.section("Options"):
+            records = (param.get_help_record(ctx) for param in self.get_params(ctx))
+            formatter.write_dl([record for record in records if record is not None])
+
+    def format_commands(self, _ctx: Any, formatter: Any) -> None:
+        own = {
+            name: command.get_short_help_str(limit=80)
+            for name, command in self.commands.items()
+            if not command.hidden
+        }
+        prompts = {name: said for name, said in _summaries().items() if name not in self.commands}
+        for title, rows in (("Prompts", prompts), ("Commands", own)):
+            with formatter.section(title):
+                formatter.write_dl([(visible(name), visible(said)) for name, said in rows.items()])
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Names alone: no prompt file is read as a whole, and Rich is not asked to format help."""
+        # Private, but what every Typer completion is made of.
+        from typer._click.shell_completion import CompletionItem
+
+        if incomplete.startswith("-"):
+            names = [name for param in self.get_params(ctx) for name in param.opts]
+        else:
+            names = self.list_commands(ctx)
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def _prepared(args: Sequence[str], *, is_strict: bool) -> list[str]:
+    try:
+        return prepare(list(args))
+    except UsageError:
+        if is_strict:
+            raise
+        return list(args)  # a shell asks what may come next: the pair is not whole yet
+
+
+def _summaries() -> dict[str, str]:
+    from assistant.prompts.summaries import prompt_summaries  # not for --version
+
+    found: dict[str, str] = prompt_summaries()
+    return found
+
+
+def _command_of_prompt(name: str) -> TyperCommand | None:
+    from assistant.prompts.folders import prompt_names  # not for --version
+
+    if name not in prompt_names():
+        return None
+    from assistant.cli.command_of_prompt import prompt_command  # not for questions, nor --help
+    from assistant.prompts.finding import find_prompt
+
+    return prompt_command(find_prompt(name))

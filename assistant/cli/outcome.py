@@ -1,0 +1,78 @@
+"""How an answer ended: an exit code, what was cut, and the last line."""
+
+from assistant.backends.base import BackendInfo
+from assistant.cli.exit_codes import INTERRUPTED, LENGTH, OK, TIMEOUT
+from assistant.cli.report import Report
+from assistant.conversation.window import Ledger
+from assistant.errors import EngineFailed
+from assistant.events import Finished, Reason
+
+ENDINGS = {
+    Reason.REPEATING: "stopped: the answer went round in circles",
+    Reason.CONTEXT_FULL: "cut: the model's window is full",
+    Reason.DEADLINE: "cut: the time is up",
+}
+
+
+def conclude(
+    finished: Finished,
+    ledger: Ledger,
+    info: BackendInfo,
+    report: Report,
+    *,
+    stopped_by: int | None = None,
+    fails_on_length: bool = False,
+) -> int:
+    """Says how it went; returns the exit code. Raises `EngineFailed` when the answer failed.
+
+    `stopped_by` is the exit code of the signal that ended it.
+    """
+    answer = finished.answers[0]
+    if answer.reason is Reason.FAILED:
+        raise EngineFailed(answer.error, answer.hint)
+    if stopped_by == TIMEOUT:
+        report.warning("cut: the time is up; --timeout SECONDS allows more")
+    if answer.reason is Reason.LENGTH:
+        report.warning(_cut_by_length(ledger))
+    elif answer.reason in ENDINGS:
+        report.warning(ENDINGS[answer.reason])
+    _say_details(finished, ledger, report)
+    report.note(_last_line(finished, ledger, info))
+    if answer.reason is Reason.STOPPED:
+        return stopped_by or INTERRUPTED
+    return LENGTH if answer.reason is Reason.LENGTH and fails_on_length else OK
+
+
+def _cut_by_length(ledger: Ledger) -> str:
+    tokens = ledger.max_new_tokens
+    if ledger.is_shortened:
+        return f"cut: the window had room for {tokens:,} tokens of answer; attach less"
+    return f"cut after {tokens:,} tokens; more with -o max_tokens {tokens * 2}"
+
+
+def _last_line(finished: Finished, ledger: Ledger, info: BackendInfo) -> list[str]:
+    """The most important first."""
+    usage = finished.usage
+    used = usage.prompt_tokens + usage.new_tokens
+    read = usage.prompt_tokens - usage.cached_tokens
+    speed = usage.decode_tokens_per_second
+    return [
+        f"{info.name} {info.quantisation}",
+        f"{used:,} of {ledger.window:,} tokens",
+        f"seed {finished.answers[0].seed}",
+        *([f"{speed:.0f} tokens/s"] if speed else []),
+        f"{usage.cached_tokens:,} cached, {read:,} read, {usage.new_tokens:,} written",
+    ]
+
+
+def _say_details(finished: Finished, ledger: Ledger, report: Report) -> None:
+    if not report.is_verbose:
+        return
+    from assistant.rendering.ledger_text import ledger_lines  # few want it
+
+    usage = finished.usage
+    for line in ledger_lines(ledger):
+        report.detail(line)
+    report.detail(f"first token after {usage.seconds_to_first_token:.2f} s")
+    report.detail(f"read at {usage.prefill_tokens_per_second:,.0f} tokens/s")
+    report.detail(f"written at {usage.decode_tokens_per_second:,.0f} tokens/s")

@@ -1,0 +1,128 @@
+"""What Typer lacks: options shared by all commands, repeated pairs, words left as they are."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from functools import partial
+from typing import Annotated, Any, get_args
+
+import typer
+from typer.core import TyperCommand
+
+from assistant.cli.options import FOR_ANSWERS, Options
+from assistant.errors import UsageError
+
+
+class PlainValues:
+    """For a command: its values stay the words that were typed.
+
+    Typer would check with pydantic that words are words; importing it takes 0.1 s.
+    """
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]  # of the command
+        for param in params:
+            param.process_value = partial(_as_typed, param)
+        return params
+
+
+def _as_typed(param: Any, ctx: Any, value: Any) -> Any:
+    return value if param.callback is None else param.callback(ctx, param, value)
+
+
+class PlainCommand(PlainValues, TyperCommand):
+    pass
+
+
+def shared_options(
+    command: Callable[..., None], *, is_for_answers: bool = True
+) -> Callable[..., None]:
+    """Gives a command all of `Options`; it receives its context, and them merged as `options`.
+
+    A command that asks no model takes them all, too; its help names those that it heeds.
+    """
+    given = inspect.signature(command).parameters.values()
+    own = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in given
+        if parameter.name not in ("options", "ctx", "_ctx")
+    ]
+    shared = [
+        inspect.Parameter(
+            spec.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=spec.type
+            if is_for_answers or spec.name not in FOR_ANSWERS
+            else _hidden(spec.type),
+        )
+        for spec in fields(Options)
+    ]
+    context = inspect.Parameter(
+        "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+    )
+
+    def run(ctx: typer.Context, **given: Any) -> None:
+        typed = Options(**{spec.name: given.pop(spec.name) for spec in fields(Options)})
+        earlier = ctx.parent.obj if ctx.parent is not None else None
+        options = typed.over(earlier) if earlier is not None else typed
+        ctx.obj = options
+        command(ctx, **given, options=options)
+
+    run.__signature__ = inspect.Signature([context, *shared, *own])  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in [context, *shared, *own]}
+    run.__doc__ = command.__doc__
+    run.__name__ = command.__name__
+    return run
+
+
+general_options = partial(shared_options, is_for_answers=False)
+
+
+def _hidden(annotation: Any) -> Any:
+    kind, option = get_args(annotation)
+    names = option.param_decls
+    return Annotated[kind, typer.Option(*names, metavar=option.metavar, hidden=True)]
+
+
+# ── words that Typer does not take as they are typed ────────────────────────────────────────
+
+
+def prepare(arguments: list[str]) -> list[str]:
+    """`-o KEY VALUE` → `-o KEY=VALUE`, `--json` → `--output=json`, up to a `--`.
+
+    Typer takes no repeated pairs, and of two options that choose the same it cannot tell the
+    later. Pairs are joined behind flags (`-xo KEY VALUE`) and without a blank (`-oKEY VALUE`),
+    too. Raises `UsageError`.
+    """
+    rest = iter(arguments)
+    prepared: list[str] = []
+    for argument in rest:
+        pair = PAIR.fullmatch(argument)
+        if argument == "--":
+            return [*prepared, argument, *rest]
+        if pair is not None:
+            prepared += _join_pair(pair["option"], pair["key"], rest)
+        elif argument == "--json":
+            prepared.append("--output=json")
+        else:
+            prepared.append(argument)
+    return prepared
+
+
+# -o behind flags that take no value, or --option; perhaps with the key at once.
+PAIR = re.compile(r"(?P<option>-[exqvyh]*o|--option(?==|$))=?(?P<key>.*)", re.DOTALL)
+LOOKS_LIKE_OPTION = re.compile(r"-(?![.\d]).+", re.DOTALL)  # not -1: that is a bad value
+
+
+def _join_pair(option: str, key: str, rest: Iterator[str]) -> list[str]:
+    key = key or next(rest, "")
+    if not key or LOOKS_LIKE_OPTION.fullmatch(key):
+        raise UsageError("-o needs a key and a value", "-o temperature 0")
+    if "=" in key:
+        return [option, key]
+    value = next(rest, "")
+    if not value or LOOKS_LIKE_OPTION.fullmatch(value):
+        raise UsageError(f"-o {key} needs a value", f"-o {key} VALUE")
+    return [option, f"{key}={value}"]

@@ -1,0 +1,1 @@
+"""Looks whether everything that llmchat needs is there and works, and where the gigabytes are."""

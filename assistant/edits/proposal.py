@@ -1,0 +1,133 @@
+"""A file as it is and as an answer would make it. Nothing is written here."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from assistant.attachments.decoding import decode_text
+from assistant.code_blocks import extract_code
+from assistant.edits.answer_code import replacing_code
+from assistant.edits.file_names import shown_file
+from assistant.edits.file_replacement import read_current, real_path
+from assistant.edits.fitting import fit_code, usual_line_end
+from assistant.edits.unified_diff import LineCounts, count_changes, diff_files
+from assistant.errors import InputError
+from assistant.messages import Attachment, SourceFile
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A file as it is and as it would be.
+
+    `shown` is its name as one line of visible text; `old` is None for a new file; `encoding` is
+    what both hold beside a byte order mark.
+    """
+
+    path: Path
+    shown: str
+    old: bytes | None
+    new: bytes
+    encoding: str
+
+    @property
+    def is_unchanged(self) -> bool:
+        return self.old == self.new
+
+    def diff(self) -> str:
+        """A unified diff that `patch -p1` and `git apply` take, if the file is UTF-8."""
+        return diff_files(self.path, self.old, self.new, self.encoding)
+
+    def count(self) -> LineCounts:
+        """How many lines `diff` adds and removes."""
+        return count_changes(self.old, self.new, self.encoding)
+
+
+def propose_change(attachment: Attachment, answer: str) -> Proposal:
+    """The attached text replaced by the code of an answer (its Markdown text).
+
+    Raises `InputError` when there is no file, or the answer holds no code that could replace it.
+    """
+    source = attachment.source
+    if source is None:
+        raise InputError(f"{attachment.name} is no file that could be changed", "name a file")
+    shown = shown_file(source.path)
+    whole = _decode(source, shown)
+    before, old, after = _cut(whole, source.lines)
+    code = replacing_code(answer, old, shown)
+    text = before + fit_code(code, old, usual_line_end(whole)) + after
+    return Proposal(source.path, shown, source.data, _encode(text, source, shown), source.encoding)
+
+
+def propose_file(name: str, answer: str) -> Proposal:
+    """The file `name`, which may exist, with nothing but the code of an answer.
+
+    Without a fence the whole answer is code. What is there keeps its encoding and line ends.
+    Raises `InputError` when `name` cannot be a file, or there is no code.
+    """
+    path, shown, old = find_place(name)
+    code = extract_code(answer)
+    if not code.strip():
+        raise InputError(f"the answer holds no code for {shown}", "ask again")
+    now = decode_text(old or b"", shown)
+    source = SourceFile(path, old or b"", now.encoding, now.mark)
+    text = fit_code(code, "", usual_line_end(now.text))
+    return Proposal(path, shown, old, _encode(text, source, shown), source.encoding)
+
+
+def find_place(name: str) -> tuple[Path, str, bytes | None]:
+    """Where `-w FILE` would write: the path, its visible name, and what is there now.
+
+    Raises `InputError` when it cannot be a file.
+    """
+    if not name or name.endswith("/"):
+        raise InputError(f"{name or 'an empty name'} is no file", "name a file: -w FILE")
+    path = _expanded(name)
+    shown = shown_file(path)
+    target = real_path(path, shown)
+    if not target.parent.is_dir():
+        folder = shown_file(target.parent)
+        raise InputError(f"there is no folder {folder} for {shown}", f"mkdir -p {folder}")
+    return path, shown, read_current(target, shown)
+
+
+def _expanded(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as err:  # no such user
+        raise InputError(
+            f"{name} cannot be written: {err}", "write the folder's full name"
+        ) from err
+
+
+def _decode(source: SourceFile, shown: str) -> str:
+    """The text of a file, which must be what `_encode` turns into the same bytes again."""
+    try:
+        text = source.data[len(source.mark) :].decode(source.encoding)
+        if _encode(text, source, shown) == source.data:
+            return text
+    except UnicodeDecodeError:
+        pass
+    raise InputError(
+        f"{shown} cannot be written back byte for byte in {source.encoding}",
+        f"convert it first: iconv -f {source.encoding} -t UTF-8",
+    )
+
+
+def _encode(text: str, source: SourceFile, shown: str) -> bytes:
+    try:
+        return source.mark + text.encode(source.encoding)
+    except UnicodeEncodeError as err:
+        char = err.object[err.start]
+        raise InputError(
+            f"{shown} is in {source.encoding}, which has no {char} (U+{ord(char):04X})",
+            f"convert it first: iconv -f {source.encoding} -t UTF-8",
+        ) from err
+
+
+def _cut(text: str, lines: tuple[int, int] | None) -> tuple[str, str, str]:
+    """What stands before the lines, the lines, and what stands behind; None: all are meant."""
+    if lines is None:
+        return "", text, ""
+    first, last = lines
+    every = [line + "\n" for line in text.split("\n")]
+    every[-1] = every[-1][:-1]
+    return "".join(every[: first - 1]), "".join(every[first - 1 : last]), "".join(every[last:])

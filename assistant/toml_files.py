@@ -1,0 +1,163 @@
+"""TOML files: bounded reading with the line of every key, changing one key, atomic writing.
+
+Which keys a file may have, and what they mean, is not known here.
+"""
+
+import os
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assistant.errors import AssistantError, UsageError
+
+MAX_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class TomlFile:
+    """What a file says: its text, and the values of its keys in their order."""
+
+    path: Path
+    text: str
+    values: dict[str, Any]
+
+    def place(self, key: str) -> str:
+        """`PATH, line 3` of a key at the top level or of a table's header."""
+        line = _key_lines(self.text).get(key)
+        return f"{self.path}, line {line}" if line else str(self.path)
+
+
+def read_toml(path: Path) -> TomlFile | None:
+    """None: there is no such file. Raises `UsageError` with the line of what is no TOML."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    except IsADirectoryError as err:
+        raise UsageError(f"{path} is a folder, not a file", f"rmdir {path}") from err
+    except OSError as err:
+        reason = err.strerror or err
+        raise UsageError(f"{path} cannot be read: {reason}", f"ls -l {path}") from err
+    if len(data) > MAX_BYTES:
+        raise UsageError(f"{path} is larger than {MAX_BYTES >> 20} MiB", "make it shorter")
+    return TomlFile(path, text := _decode(path, data), _parse(path, text))
+
+
+def set_key(path: Path, key: str, value: str | float) -> None:
+    """Sets one key at the top level; comments, order and all else stay. Raises as reading does."""
+    document = _editable(path)
+    document[key] = value
+    replace_file(path, document.as_string())
+
+
+def remove_key(path: Path, key: str) -> bool:
+    """Removes one key at the top level; False: it is not there."""
+    document = _editable(path)
+    if key not in document:
+        return False
+    document.remove(key)
+    replace_file(path, document.as_string())
+    return True
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Writes a file that only its owner may read, all of it or nothing; a link stays a link.
+
+    Raises `AssistantError` when its folder cannot be made or written.
+    """
+    target = path.resolve()
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            _write_durably(temporary, text.encode())
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as err:
+        raise AssistantError(
+            f"{path} cannot be written: {err.strerror or err}",
+            "set LLMCHAT_HOME to a folder that you may write",
+        ) from err
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    with suppress(FileNotFoundError):
+        path.unlink()  # of a run with the same number that was killed
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "wb") as file:  # noqa: PTH123 # a descriptor
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _decode(path: Path, data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as err:
+        line = data.count(b"\n", 0, err.start) + 1
+        raise UsageError(f"{path}, line {line}: it is not UTF-8", "save it as UTF-8") from err
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    import tomllib  # takes 5 ms, and most runs have no such file
+
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as err:  # ValueError: a number of 5,000 digits
+        place = re.search(r" \(at (line (\d+), column \d+|end of document)\)$", str(err))
+        line = (place and place[2]) or text.rstrip("\n").count("\n") + 1
+        reason = str(err)[: place.start()] if place else "a value is too large or too deep"
+        where = f"{path}, line {line}" if place else str(path)
+        raise UsageError(f"{where}: it is no TOML: {reason}", "correct the line") from err
+
+
+def _editable(path: Path) -> Any:
+    import tomlkit  # takes 25 ms; it keeps comments and order
+    from tomlkit.exceptions import TOMLKitError
+
+    file = read_toml(path)
+    try:
+        return tomlkit.parse(file.text if file is not None else "")
+    except TOMLKitError as err:  # tomllib, which knows more of TOML, could read it
+        raise UsageError(f"{path} cannot be changed: {err}", f"edit {path}") from err
+
+
+# ── where a key stands: tomllib does not say ─────────────────────────────────────────────────
+
+# Comments and strings of one line are matched only so that no quote inside them opens a longer one.
+_STRINGS = re.compile(
+    r'"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}'
+    r'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*',
+    re.DOTALL,
+)
+_KEY = re.compile(r"""[ \t]*(?:\[\[?[ \t]*)?("(?:\\.|[^"\\])*"|'[^']*'|[\w-]+)[ \t]*[=.\]]""")
+
+
+def _key_lines(text: str) -> dict[str, int]:
+    """The first line of each key and table; of a dotted key its first part."""
+    lines: dict[str, int] = {}
+    for number, line in enumerate(_STRINGS.sub(_without_lines, text).split("\n"), 1):
+        if match := _KEY.match(line):
+            lines.setdefault(_unquoted(match[1]), number)
+    return lines
+
+
+def _without_lines(match: re.Match[str]) -> str:
+    """A string of several lines becomes as many empty ones: nothing in it is a key."""
+    return "\n" * match[0].count("\n") or match[0]
+
+
+def _unquoted(key: str) -> str:
+    if key[0] not in "\"'":
+        return key
+    import tomllib  # as above
+
+    try:
+        return next(iter(tomllib.loads(f"{key} = 0")))
+    except ValueError:
+        return key

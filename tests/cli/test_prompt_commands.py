@@ -1,0 +1,131 @@
+"""Every prompt file is a command, with its own words, options and help."""
+
+from pathlib import Path
+
+import pytest
+from command_line import Terminal, llmchat, talker
+
+from assistant.cli.app import run
+
+PROMPT = """---
+name: shorten
+description: Make a text shorter
+examples: ["llmchat shorten --to-length 3 notes.md"]
+takes: [files, stdin, question]
+needs: [files]
+variables: {to_length: {help: "How many words.", metavar: WORDS}, tone: dry}
+---
+{{ to_length }} {{ tone }} {{ files }} {{ question }}
+"""
+
+
+@pytest.fixture
+def folder(private_home: Path) -> Path:
+    folder = private_home / "config" / "prompts"
+    folder.mkdir(parents=True)
+    (folder / "shorten.md").write_text(PROMPT)
+    return folder
+
+
+def test_a_prompt_of_ones_own_has_help_and_options(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["--help"]) == 0
+    assert "  shorten    Make a text shorter\n" in capfd.readouterr().out
+    assert run(["shorten", "-h"]) == 0
+    shown = capfd.readouterr().out
+    assert "llmchat shorten --to-length 3 notes.md" in shown
+    assert "--to-length WORDS" in shown
+    assert "How many words." in shown
+
+
+def test_its_variables_are_filled(folder: Path, tmp_path: Path) -> None:
+    command = talker("fine", tmp_path)
+    words = [
+        "shorten",
+        "-",
+        "--to-length",
+        "3",
+        "--tone",
+        "warm",
+        "--show-prompt",
+        "--",
+        "now",
+        "!",
+    ]
+    shown = llmchat(*words, stdin=b"text\n", command=command)
+    assert shown.stdout.decode().startswith("3 warm stdin:\n```\ntext\n``` now !\n")
+
+
+def test_what_it_needs_is_said(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["shorten", "notes.md"]) == 2
+    assert "shorten needs --to-length WORDS" in capfd.readouterr().err
+    assert run(["shorten", "--to-length", "3", "--nosuch"]) == 2
+    assert "there is no option --nosuch" in capfd.readouterr().err
+
+
+def test_a_variable_called_like_an_option_is_refused(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "shorten.md").write_text(PROMPT.replace("tone", "model"))
+    assert run(["shorten", "notes.md"]) == 2
+    assert "the variable model is called like an option" in capfd.readouterr().err
+
+
+def test_a_broken_prompt_breaks_only_itself(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "broken.md").write_text("---\nname: broken\ndescripton: x\n---\n")
+    assert run(["--help"]) == 0
+    assert run(["broken", "hi"]) == 2
+    error = capfd.readouterr().err
+    assert f"{folder}/broken.md, line 3: unknown key" in error
+    assert "did you mean description?" in error
+
+
+def test_commands_win_over_prompts(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (folder / "doctor.md").write_text(PROMPT.replace("name: shorten", "name: doctor"))
+    assert run(["doctor", "--help"]) == 0
+    assert "--disk" in capfd.readouterr().out
+    assert run(["prompts", "list"]) == 0
+    line = next(row for row in capfd.readouterr().out.splitlines() if row.startswith("doctor"))
+    assert "hidden by a command" in line or "hidden by command" in line
+
+
+def test_the_system_head_and_the_language_can_be_chosen(tmp_path: Path) -> None:
+    command = talker("fine", tmp_path)
+    shown = llmchat("hi", "-s", "Be {{ brief }}.", "--show-prompt", command=command).stdout.decode()
+    assert shown.startswith("Be {{ brief }}.hi")
+    german = {"LANG": "de_DE.UTF-8", "LC_ALL": "", "LC_MESSAGES": ""}
+    shown = llmchat("hi", "--show-prompt", command=command, environment=german).stdout.decode()
+    assert "Answer in German (Deutsch)." in shown
+    words = ("hi", "--lang", "zh", "--show-prompt")
+    shown = llmchat(*words, command=command, environment=german).stdout.decode()
+    assert "Answer in Simplified Chinese (简体中文)." in shown
+    code = ("generate", "it", "--show-prompt")
+    assert b"German" not in llmchat(*code, command=command, environment=german).stdout
+    refused = llmchat("hi", "--lang", "xq", command=command)
+    assert refused.returncode == 2
+
+
+def test_files_are_attached_to_a_question(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("def f():\n    pass\n\n\ndef g():\n    return 2\n")
+    command = talker("fine", tmp_path)
+    words = ("what is it?", "-f", "a.py::g", "-f", "a.py:1-2", "--show-prompt")
+    shown = llmchat(*words, command=command, folder=tmp_path, stdin=b"piped\n").stdout.decode()
+    assert shown.index("piped") < shown.index("return 2") < shown.index("pass")
+    assert shown.index("pass") < shown.index("what is it?")
+
+
+def test_the_question_is_written_in_an_editor(tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\necho 'what is\na heap?' >> \"$1\"\n")
+    editor.chmod(0o700)
+    command = talker("fine", tmp_path)
+    chosen = {"VISUAL": str(editor)}
+    terminal = Terminal("-e", "Say:", "--show-prompt", command=command, environment=chosen)
+    assert terminal.wait_for_end() == 0
+    assert "Say:what is\na heap?" in terminal.text
+    terminal = Terminal("-e", command=command, environment={"VISUAL": "true"})
+    assert terminal.wait_for_end() == 2
+    assert "nothing was written, so nothing is asked" in terminal.text

@@ -1,0 +1,131 @@
+"""Answers that become files: --diff, --write, -w FILE, and undo."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from command_line import Terminal, llmchat, talker
+
+OLD = "def add(a, b):\n    return a - b\n"
+NEW = "def add(a, b):\n    return a + b\n"
+FIXED = f"The sign was wrong.\n\n```python\n{NEW}```\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "work" / "add.py"
+    file.parent.mkdir()
+    file.write_text(OLD)
+    return file
+
+
+def test_fix_shows_a_diff_that_patch_takes(file: Path, tmp_path: Path) -> None:
+    command = talker(FIXED, tmp_path)
+    done = llmchat("fix", "add.py", "--diff", command=command, folder=file.parent)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"-    return a - b\n+    return a + b\n" in done.stdout
+    assert file.read_text() == OLD
+    subprocess.run(["patch", "-p1", "--quiet"], input=done.stdout, cwd=file.parent, check=True)
+    assert file.read_text() == NEW
+
+
+def test_fix_writes_after_yes_and_undo_takes_it_back(file: Path, tmp_path: Path) -> None:
+    command = talker(FIXED, tmp_path)
+    terminal = Terminal("fix", "add.py", "--write", command=command, folder=file.parent)
+    terminal.wait_for(lambda: "[y/N]" in terminal.text)
+    assert "+    return a + b" in terminal.text
+    assert file.read_text() == OLD
+    terminal.type_line("y")
+    assert terminal.wait_for_end() == 0
+    assert file.read_text() == NEW
+    assert "llmchat undo" in terminal.text
+    done = llmchat("undo", command=command, folder=file.parent)
+    assert done.returncode == 0
+    assert file.read_text() == OLD
+
+
+def test_no_leaves_the_file_as_it_is(file: Path, tmp_path: Path) -> None:
+    terminal = Terminal("fix", str(file), "--write", command=talker(FIXED, tmp_path))
+    terminal.wait_for(lambda: "[y/N]" in terminal.text)
+    terminal.type_line("")
+    assert terminal.wait_for_end() == 6
+    assert file.read_text() == OLD
+
+
+def test_nobody_to_ask_is_found_out_before_the_model_works(file: Path, tmp_path: Path) -> None:
+    command = talker("never", tmp_path)
+    for words in (["fix", str(file), "--write"], ["generate", "it", "-w", str(file)]):
+        done = llmchat(*words, command=command, environment={"SLOWLY": "60"})
+        assert done.returncode == 6
+        assert b"--yes" in done.stderr
+        assert file.read_text() == OLD
+
+
+def test_generate_writes_only_the_code(file: Path, tmp_path: Path) -> None:
+    command = talker(FIXED, tmp_path)
+    new = file.parent / "new.py"
+    done = llmchat("generate", "add", "-w", str(new), command=command)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert new.read_text() == NEW
+    done = llmchat("generate", "add", "-w", str(file), "--yes", command=command)
+    assert done.returncode == 0
+    assert file.read_text() == NEW
+    for _ in range(2):
+        assert llmchat("undo").returncode == 0
+    assert file.read_text() == OLD
+    assert not new.exists()
+
+
+def test_a_cut_answer_is_never_written(file: Path, tmp_path: Path) -> None:
+    command = talker(FIXED, tmp_path)
+    done = llmchat(
+        "fix", str(file), "--write", "-y", command=command, environment={"REASON": "length"}
+    )
+    assert done.returncode == 1
+    assert b"not whole" in done.stderr
+    assert file.read_text() == OLD
+
+
+def test_a_part_of_a_file_is_fixed_in_its_place(file: Path, tmp_path: Path) -> None:
+    file.write_text(f"# above\n{OLD}# below\n")
+    command = talker(FIXED, tmp_path)
+    done = llmchat("fix", f"{file}:2-3", "-wy", command=command)
+    assert done.returncode == 0
+    assert file.read_text() == f"# above\n{NEW}# below\n"
+
+
+def test_a_dry_run_writes_nothing(file: Path, tmp_path: Path) -> None:
+    done = llmchat("fix", str(file), "-w", "--dry-run", command=talker(FIXED, tmp_path))
+    assert done.returncode == 0
+    assert file.read_text() == OLD
+
+
+def test_a_file_that_changed_meanwhile_is_left_alone(file: Path, tmp_path: Path) -> None:
+    command = talker(FIXED, tmp_path)
+    terminal = Terminal("fix", str(file), "--write", command=command)
+    terminal.wait_for(lambda: "[y/N]" in terminal.text)
+    file.write_text("somebody else was here\n")
+    terminal.type_line("y")
+    assert terminal.wait_for_end() == 1
+    assert file.read_text() == "somebody else was here\n"
+
+
+@pytest.mark.parametrize("words", [["fix", "-", "--diff"], ["fix", "a.py", "b.py", "--diff"]])
+def test_what_cannot_be_changed_is_said(words: list[str], file: Path, tmp_path: Path) -> None:
+    for name in ("a.py", "b.py"):
+        (file.parent / name).write_text(OLD)
+    command = talker(FIXED, tmp_path)
+    done = llmchat(*words, command=command, stdin=OLD.encode(), folder=file.parent)
+    assert done.returncode in (1, 2)
+    assert done.stderr.startswith(b"error: ")
+
+
+def test_bad_places_to_write_are_refused_at_once(tmp_path: Path) -> None:
+    command = talker("never", tmp_path)
+    for name in (str(tmp_path), str(tmp_path / "none" / "x.py"), "/dev/null"):
+        done = llmchat(
+            "generate", "it", "-w", name, "-y", command=command, environment={"SLOWLY": "60"}
+        )
+        assert done.returncode == 1, name
+        assert done.stderr.startswith(b"error: ")
+    assert Path("/dev/null").is_char_device()
