@@ -3,7 +3,6 @@
 import codecs
 from dataclasses import dataclass
 
-from assistant.attachments.encodings import guess
 from assistant.errors import InputError
 
 MAX_BYTES = 10 << 20
@@ -105,6 +104,8 @@ def _utf16_without_mark(head: bytes) -> str:
 
 
 def _decode_old(data: bytes, name: str) -> Decoded:
+    from assistant.attachments.encodings import guess  # takes 2 ms, and few files need it
+
     found = guess(data)
     if found is not None:
         notice = f"read as {found.shown}, because it is not UTF-8"

@@ -1,0 +1,19 @@
+"""A calculator."""
+
+
+class Stack:
+    def __init__(self):
+        self.items = []
+
+    def push(self, item):
+        self.items.append(item)
+
+    def pop(self):
+        return self.items.pop(0)
+
+
+def total(prices):
+    result = 0
+    for price in prices[1:]:
+        result += price
+    return result
