@@ -5,6 +5,7 @@ import sys
 
 NAMES = (
     "startup",
+    "attachments",
     "cold_answer",
     "decoding",
     "prefill",

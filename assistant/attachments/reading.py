@@ -11,7 +11,6 @@ from assistant.attachments.files import TextFile, read_file
 from assistant.attachments.languages import language_of
 from assistant.attachments.line_ranges import check_lines, cut_lines
 from assistant.attachments.names import STDIN, Named, is_folder, parse_name
-from assistant.attachments.names import is_attachable as is_attachable
 from assistant.attachments.stdin import read_stdin
 from assistant.errors import InputError
 from assistant.messages import Attachment

@@ -1,38 +1,22 @@
-"""The command `llmchat`: registers the commands, and turns every ending into an exit code."""
+"""The command `llmchat`, and every ending of it as an exit code."""
 
 import os
 import sys
 from itertools import takewhile
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
 from assistant import __version__
-from assistant.cli import (
-    ask_command,
-    completion_command,
-    config_command,
-    doctor_command,
-    prompts_command,
-    trust_command,
-    undo_command,
-)
+from assistant.cli import ask_command
 from assistant.cli.completions import VARIABLE
 from assistant.cli.exit_codes import OK
-from assistant.cli.groups import IS_SHORT, PlainGroup, QuestionGroup
+from assistant.cli.groups import IS_SHORT, QuestionGroup
 from assistant.cli.options import Options
-from assistant.cli.parsing import PlainCommand, general_options, shared_options
+from assistant.cli.parsing import FORM, PlainCommand, shared_options
 from assistant.cli.report import Report, give_up_stdout
 from assistant.errors import AssistantError, UsageError
-
-HELP_NAMES = {"help_option_names": ["-h", "--help"]}
-# Rich's help takes longer to import than all of --help.
-FORM: dict[str, Any] = {
-    "add_completion": False,
-    "rich_markup_mode": None,
-    "context_settings": HELP_NAMES,
-}
 
 app = typer.Typer(
     **FORM,
@@ -41,41 +25,6 @@ app = typer.Typer(
     subcommand_metavar="QUESTION | COMMAND …",
 )
 app.command("ask", cls=PlainCommand, hidden=True)(shared_options(ask_command.ask))
-
-
-def _register(group: typer.Typer, name: str, command: Any) -> None:
-    group.command(name, cls=PlainCommand, context_settings=HELP_NAMES)(general_options(command))
-
-
-def _group(name: str, summary: str, default: Any) -> typer.Typer:
-    """Commands of one kind; the group's own name runs `default`."""
-    group = typer.Typer(**FORM, cls=PlainGroup)
-
-    @general_options
-    def run_default(ctx: typer.Context, *, options: Options) -> None:
-        if ctx.invoked_subcommand is None:
-            default(ctx, options=options)
-
-    run_default.__doc__ = summary
-    group.callback(invoke_without_command=True)(run_default)
-    app.add_typer(group, name=name)
-    return group
-
-
-_prompts = _group("prompts", "See, write and edit prompt files.", prompts_command.list_)
-_register(_prompts, "list", prompts_command.list_)
-_register(_prompts, "show", prompts_command.show)
-_register(_prompts, "edit", prompts_command.edit)
-_register(_prompts, "new", prompts_command.new)
-_config = _group("config", "See and change settings.", config_command.show)
-_register(_config, "show", config_command.show)
-_register(_config, "path", config_command.path)
-_register(_config, "set", config_command.set_)
-_register(_config, "unset", config_command.unset)
-_register(app, "trust", trust_command.trust)
-_register(app, "undo", undo_command.undo)
-_register(app, "doctor", doctor_command.doctor)
-_register(app, "completion", completion_command.completion)
 
 
 def _show_version(wanted: bool) -> None:
@@ -132,7 +81,9 @@ def run(arguments: list[str]) -> int:
 def _run(arguments: list[str]) -> int:
     command = typer.main.get_command(app)
     if VARIABLE in os.environ:
-        return completion_command.complete(command, os.environ[VARIABLE])
+        from assistant.cli.completion_command import complete  # only a shell wants it
+
+        return complete(command, os.environ[VARIABLE])
     try:
         # Calling the command would hide from us that a pipe was closed.
         with command.make_context("llmchat", arguments) as ctx:

@@ -9,7 +9,7 @@ from typer.core import TyperCommand
 
 from assistant.cli.asked import Asked, Target, is_piped
 from assistant.cli.options import Options, as_text
-from assistant.cli.parsing import PlainCommand, shared_options
+from assistant.cli.parsing import PlainCommand, make_command
 from assistant.cli.words import check_something_given, example, sort_words
 from assistant.errors import UsageError
 from assistant.prompts.prompt_file import Gives, PromptFile, Takes, Variable
@@ -66,11 +66,8 @@ def prompt_command(prompt: PromptFile) -> TyperCommand:
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__doc__ = _help(prompt)
     run.__name__ = prompt.name
-    maker = typer.Typer(add_completion=False, rich_markup_mode=None)
-    settings = {"help_option_names": ["-h", "--help"]}
-    maker.command(prompt.name, cls=PromptCommand, context_settings=settings)(shared_options(run))
-    command: Any = typer.main.get_command(maker)  # a group only where there are several
-    return command  # type: ignore[no-any-return]  # see above
+    command: TyperCommand = make_command(prompt.name, run, is_for_answers=True, kind=PromptCommand)
+    return command
 
 
 def _answer(

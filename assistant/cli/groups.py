@@ -3,19 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
 
-from assistant.cli.parsing import PlainValues, prepare
+from assistant.cli.own_commands import OWN_COMMANDS, own_command
+from assistant.cli.parsing import PlainGroup, prepare
 from assistant.errors import UsageError
 from assistant.visible_text import visible
 
 QUESTION = "ask"
 IS_SHORT = "llmchat.is_short"  # nobody asked for this help: it has to fit a screen
 IS_MEANT = "llmchat.is_meant"  # in a context's meta: the command was typed, or a -- before it
-
-
-class PlainGroup(PlainValues, TyperGroup):
-    pass
 
 
 class QuestionGroup(PlainGroup):
@@ -42,11 +39,14 @@ class QuestionGroup(PlainGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Commands win over prompt files of the same name."""
-        return super().get_command(ctx, cmd_name) or _command_of_prompt(cmd_name)
+        return (
+            super().get_command(ctx, cmd_name)
+            or own_command(cmd_name)
+            or _command_of_prompt(cmd_name)
+        )
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        own = super().list_commands(ctx)
-        return sorted({*own, *_summaries()} - {QUESTION})
+    def list_commands(self, _ctx: Any) -> list[str]:
+        return sorted({*OWN_COMMANDS, *_summaries()} - {QUESTION})
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """What can be done comes before how."""
@@ -60,12 +60,10 @@ class QuestionGroup(PlainGroup):
             formatter.write_dl([record for record in records if record is not None])
 
     def format_commands(self, _ctx: Any, formatter: Any) -> None:
-        own = {
-            name: command.get_short_help_str(limit=80)
-            for name, command in self.commands.items()
-            if not command.hidden
+        own = {name: entry.summary for name, entry in OWN_COMMANDS.items()}
+        prompts = {
+            name: said for name, said in _summaries().items() if name not in (*own, QUESTION)
         }
-        prompts = {name: said for name, said in _summaries().items() if name not in self.commands}
         for title, rows in (("Prompts", prompts), ("Commands", own)):
             with formatter.section(title):
                 formatter.write_dl([(visible(name), visible(said)) for name, said in rows.items()])

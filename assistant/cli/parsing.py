@@ -2,13 +2,13 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from functools import partial
 from typing import Annotated, Any, get_args
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from assistant.cli.options import FOR_ANSWERS, Options
 from assistant.errors import UsageError
@@ -33,6 +33,49 @@ def _as_typed(param: Any, ctx: Any, value: Any) -> Any:
 
 class PlainCommand(PlainValues, TyperCommand):
     pass
+
+
+class PlainGroup(PlainValues, TyperGroup):
+    pass
+
+
+# Rich's help takes longer to import than all of --help.
+FORM: dict[str, Any] = {
+    "add_completion": False,
+    "rich_markup_mode": None,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+
+
+def make_command(
+    name: str,
+    function: Callable[..., None],
+    *,
+    is_for_answers: bool,
+    kind: type[TyperCommand] = PlainCommand,
+) -> Any:
+    """Typer's command; the function gets all shared options as `options`."""
+    maker = typer.Typer(**FORM)
+    command = shared_options(function, is_for_answers=is_for_answers)
+    maker.command(name, cls=kind, context_settings=FORM["context_settings"])(command)
+    return typer.main.get_command(maker)
+
+
+def make_group(name: str, summary: str, functions: Mapping[str, Callable[..., None]]) -> Any:
+    """Typer's group of commands that ask no model; its own name runs the first of them."""
+    maker = typer.Typer(**FORM, name=name, cls=PlainGroup)
+    first = next(iter(functions.values()))
+
+    def run_first(ctx: typer.Context, *, options: Options) -> None:
+        if ctx.invoked_subcommand is None:
+            first(ctx, options=options)
+
+    run_first.__doc__ = summary
+    maker.callback(invoke_without_command=True)(shared_options(run_first, is_for_answers=False))
+    for word, function in functions.items():
+        command = shared_options(function, is_for_answers=False)
+        maker.command(word, cls=PlainCommand, context_settings=FORM["context_settings"])(command)
+    return typer.main.get_command(maker)
 
 
 def shared_options(
@@ -75,9 +118,6 @@ def shared_options(
     run.__doc__ = command.__doc__
     run.__name__ = command.__name__
     return run
-
-
-general_options = partial(shared_options, is_for_answers=False)
 
 
 def _hidden(annotation: Any) -> Any:

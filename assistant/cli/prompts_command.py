@@ -7,6 +7,7 @@ import typer
 
 from assistant.cli.completions import complete_prompts
 from assistant.cli.options import Options
+from assistant.cli.own_commands import OWN_COMMANDS
 from assistant.cli.report import Report
 from assistant.errors import UsageError
 from assistant.visible_text import visible
@@ -19,11 +20,11 @@ From = Annotated[
 ]
 
 
-def list_(ctx: typer.Context, *, options: Options) -> None:
+def list_(_ctx: typer.Context, *, options: Options) -> None:
     """List all prompts: the built-in ones, yours, and those of a project that you trust."""
     from assistant.cli import prompt_files  # reading prompts takes 30 ms that --help has not
 
-    prompt_files.write_list(_commands(ctx), sys.stdout, as_json=options.wants_json)
+    prompt_files.write_list(OWN_COMMANDS, sys.stdout, as_json=options.wants_json)
 
 
 def show(_ctx: typer.Context, name: Name = None, *, options: Options) -> None:
@@ -48,7 +49,7 @@ def edit(_ctx: typer.Context, name: Name = None, *, options: Options) -> None:
     prompt_files.edit_prompt(_given(name, "edit"), _report(options))
 
 
-def new(ctx: typer.Context, name: Name = None, source: From = None, *, options: Options) -> None:
+def new(_ctx: typer.Context, name: Name = None, source: From = None, *, options: Options) -> None:
     """Begin a prompt of your own; it becomes the command llmchat NAME.
 
     \b
@@ -58,7 +59,7 @@ def new(ctx: typer.Context, name: Name = None, source: From = None, *, options: 
     from assistant.cli import prompt_files  # see list_
 
     name = _given(name, "new")
-    path = prompt_files.create_prompt(name, source, _commands(ctx))
+    path = prompt_files.create_prompt(name, source, OWN_COMMANDS)
     sys.stdout.write(f"{visible(str(path)) if sys.stdout.isatty() else path}\n")
     if sys.stdin.isatty() and sys.stdout.isatty():
         prompt_files.edit_prompt(name, _report(options))
@@ -72,12 +73,3 @@ def _given(name: str | None, command: str) -> str:
     if name is None:
         raise UsageError(f"prompts {command} needs a name", f"llmchat prompts {command} NAME")
     return name
-
-
-def _commands(ctx: typer.Context) -> set[str]:
-    """Names that are commands without a prompt."""
-    from assistant.prompts.folders import built_in_folder  # see list_
-
-    group = ctx.find_root().command
-    built_in = {path.stem for path in built_in_folder().glob("*.md")}
-    return {*group.commands} - built_in  # type: ignore[attr-defined]  # a group

@@ -13,6 +13,7 @@ import typer
 from assistant.cli.app import app
 from assistant.cli.exit_codes import MEANINGS
 from assistant.cli.options import Options
+from assistant.cli.own_commands import OWN_COMMANDS
 from assistant.cli.reference_settings import settings_markdown
 from assistant.prompts.folders import built_in_folder
 
@@ -45,7 +46,7 @@ def commands_markdown() -> str:
     """The reference of all built-in commands, whatever prompts the reader has."""
     group: Any = typer.main.get_command(app)
     context = group.make_context("llmchat", [], resilient_parsing=True)
-    names = {*group.commands, *(path.stem for path in built_in_folder().glob("[a-z]*.md"))}
+    names = {*OWN_COMMANDS, *(path.stem for path in built_in_folder().glob("[a-z]*.md"))}
     shared = [param for param in group.get_params(context) if param.name != "words"]
     parts = [HEAD, SHARED, _table(param.get_help_record(context) for param in shared)]
     for name in sorted(names - {"ask"}):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from assistant.attachments.reading import is_attachable
+from assistant.attachments.names import is_attachable
 from assistant.cli.options import as_text
 from assistant.errors import InputError, UsageError
 from assistant.prompts.prompt_file import PromptFile, Takes

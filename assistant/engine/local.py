@@ -4,17 +4,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from assistant.backends.base import Backend, BackendInfo, ModelSpec, OnProgress
 from assistant.backends.open import open_backend
 from assistant.engine.answer_stream import POLL_SECONDS, LocalAnswerStream
 from assistant.engine.base import GenerationRequest, Measure
-from assistant.engine.loaded_model import LoadedModel
 from assistant.engine.run import Run
 from assistant.engine.scoring import Scoring
 from assistant.errors import AssistantError, EngineFailed, ModelError
 from assistant.events import ModelLoading, PromptProgress, Reason
 from assistant.messages import Prompt, Rendered
+
+if TYPE_CHECKING:
+    from assistant.engine.loaded_model import LoadedModel
 
 OpenBackend = Callable[[ModelSpec, OnProgress], Backend]
 
@@ -135,7 +138,7 @@ class LocalEngine:
             return self._model.progress_of(run) if self._model is not None else None
 
     @contextmanager
-    def _using(self) -> Iterator[LoadedModel]:
+    def _using(self) -> "Iterator[LoadedModel]":
         """The model, for what any thread may do with it; it stays open meanwhile.
 
         Work that is made from it is handed in before it is left, so that no other opening of
@@ -151,7 +154,7 @@ class LocalEngine:
                 self._users -= 1
                 self._wake.notify_all()
 
-    def _ready(self) -> LoadedModel:
+    def _ready(self) -> "LoadedModel":
         """The model, as soon as it is open. The caller holds `_wake`."""
         if self._thread is None and not self._is_closing:
             raise ModelError("the model is not loaded", "call load() first")
@@ -196,10 +199,13 @@ class LocalEngine:
             error = _without_frames(err)
         self._retire(model, error)
 
-    def _open(self) -> LoadedModel:
+    def _open(self) -> "LoadedModel":
         self._on_loading(ModelLoading("opening the model"))
         backend = self._open_backend(self._spec, self._on_loading)
         try:
+            # Jinja and the scheduler take 60 ms, which the asker need not wait for.
+            from assistant.engine.loaded_model import LoadedModel
+
             model = LoadedModel(backend)
         except BaseException:
             backend.close()
@@ -213,7 +219,7 @@ class LocalEngine:
         self._loading = loading
         return not self._is_closing
 
-    def _wait_for_work(self, model: LoadedModel) -> bool:
+    def _wait_for_work(self, model: "LoadedModel") -> bool:
         """Take the inbox; sleep while there is nothing to do. False when it is time to end."""
         with self._wake:
             while not (self._inbox or self._is_closing) and model.scheduler.is_idle:
@@ -221,7 +227,7 @@ class LocalEngine:
             self._empty_inbox(model)
         return not self._is_closing
 
-    def _empty_inbox(self, model: LoadedModel) -> None:
+    def _empty_inbox(self, model: "LoadedModel") -> None:
         inbox, self._inbox = self._inbox, []
         for work in inbox:
             if isinstance(work, Scoring):
@@ -229,7 +235,7 @@ class LocalEngine:
             else:
                 model.scheduler.add(work)
 
-    def _retire(self, model: LoadedModel, error: AssistantError) -> None:
+    def _retire(self, model: "LoadedModel", error: AssistantError) -> None:
         """End all requests with the error; close the backend once nobody is inside it."""
         with self._wake:
             self._model = None  # nobody new comes in

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from assistant.attachments.names import Named, parse_name
-from assistant.attachments.reading import attach, is_attachable
+from assistant.attachments.names import Named, is_attachable, parse_name
+from assistant.attachments.reading import attach
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,56 @@
+"""The commands that are no prompts. Each is imported when it is used: help and questions are not
+to wait for them.
+"""
+
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from assistant.cli.parsing import make_command, make_group
+
+
+class Entry(NamedTuple):
+    """Functions of `assistant.cli.MODULE`; a group is called like its first function's name."""
+
+    module: str
+    summary: str
+    functions: tuple[str, ...]
+
+    @property
+    def is_group(self) -> bool:
+        return len(self.functions) > 1
+
+
+OWN_COMMANDS = {
+    "prompts": Entry(
+        "prompts_command", "See, write and edit prompt files.", ("list_", "show", "edit", "new")
+    ),
+    "config": Entry(
+        "config_command", "See and change settings.", ("show", "path", "set_", "unset")
+    ),
+    "trust": Entry(
+        "trust_command",
+        "Use what a project brings: .llmchat.toml and .llmchat/prompts.",
+        ("trust",),
+    ),
+    "undo": Entry("undo_command", "Take back the last file that llmchat wrote.", ("undo",)),
+    "doctor": Entry(
+        "doctor_command", "Check that everything works here, or say what to do.", ("doctor",)
+    ),
+    "completion": Entry(
+        "completion_command",
+        "Make Tab complete llmchat's words in bash, zsh, fish or PowerShell.",
+        ("completion",),
+    ),
+}
+
+
+def own_command(name: str) -> Any:
+    """Typer's command, or None. The first function of a group is what its own name does."""
+    entry = OWN_COMMANDS.get(name)
+    if entry is None:
+        return None
+    module = import_module(f"assistant.cli.{entry.module}")
+    functions = {name.rstrip("_"): getattr(module, name) for name in entry.functions}
+    if entry.is_group:
+        return make_group(name, entry.summary, functions)
+    return make_command(name, functions[name], is_for_answers=False)
