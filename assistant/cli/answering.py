@@ -9,11 +9,10 @@ from assistant.cli.exit_codes import OK
 from assistant.cli.interrupts import Interrupts
 from assistant.cli.options import Options
 from assistant.cli.outcome import conclude
-from assistant.cli.output import Output, open_output
-from assistant.cli.reading import make_question
+from assistant.cli.output import JsonOutput, Output, open_output
+from assistant.cli.reading import QuestionReader
 from assistant.cli.report import Report
-from assistant.cli.targets import carry_out, check_target
-from assistant.cli.trust_command import settle_trust
+from assistant.cli.targets import TargetWriter, check_target
 from assistant.config import Settings
 from assistant.conversation.session import Question, Session
 from assistant.engine.base import Engine
@@ -26,9 +25,12 @@ from assistant.startup import choose_model, open_engine, open_session
 
 def answer(asked: Asked, options: Options) -> int:
     """Answer on standard output; returns the exit code. Raises `AssistantError`."""
-    if not options.no_config:
-        settle_trust(Report(sys.stderr, is_quiet=bool(options.quiet)))
-    settings = options.load_settings()
+    try:
+        settings = options.load_settings()
+    except AssistantError as error:
+        if options.output in ("json", "stream-json"):
+            JsonOutput(is_stream=options.output == "stream-json").fail(error)
+        raise
     report = Report(
         sys.stderr,
         is_quiet=bool(options.quiet),
@@ -36,16 +38,18 @@ def answer(asked: Asked, options: Options) -> int:
         has_color=has_color(settings.color, sys.stderr),
     )
     output = open_output(settings, asked.target, wants_code=options.extract)
-    check_target(asked.target, asked.files, can_write=bool(options.yes or options.dry_run))
-    with Interrupts(settings.timeout) as interrupts:
-        engine = open_engine(choose_model(settings))
-        try:
-            return _Answering(asked, options, settings, report, output, interrupts).run(engine)
-        except AssistantError as error:
-            output.fail(error)
-            raise
-        finally:
-            engine.close()
+    try:
+        check_target(asked, can_write=bool(options.yes or options.dry_run))
+        with Interrupts(settings.timeout) as interrupts:
+            engine = open_engine(choose_model(settings))
+            try:
+                answering = _Answering(asked, options, settings, report, output, interrupts)
+                return answering.run(engine)
+            finally:
+                engine.close()
+    except AssistantError as error:
+        output.fail(error)
+        raise
 
 
 class _Answering:
@@ -70,12 +74,17 @@ class _Answering:
     def run(self, engine: Engine) -> int:
         loading = engine.load()  # goes on in its own thread while prompt and files are read
         prompt = find_prompt(self._asked.prompt)
-        question = make_question(self._asked, prompt, self._options, self._settings, self._report)
-        self._wait_for(loading)
-        session = open_session(engine, self._settings)
-        if self._options.show_prompt or self._options.dry_run:
-            return self._show_plan(engine, session, question)
-        return self._show_answer(engine, session, question)
+        reader = QuestionReader(self._asked, self._options, self._settings, self._report)
+        with reader.keeping_what_was_written():
+            question = reader.read(prompt, self._interrupts)
+            self._wait_for(loading)
+            session = open_session(engine, self._settings)
+            if self._options.show_prompt:
+                self._output.show_prompt(session.render(question))
+                return OK
+            if self._options.dry_run:
+                return self._show_plan(engine, session, question)
+            return self._show_answer(engine, session, question)
 
     def _wait_for(self, loading: Iterator[ModelLoading]) -> None:
         progress = self._progress_line()
@@ -87,15 +96,9 @@ class _Answering:
             progress.close()
 
     def _show_plan(self, engine: Engine, session: Session, question: Question) -> int:
-        if self._options.show_prompt:
-            from assistant.rendering.prompt_text import write_prompt  # few want it
-
-            color = has_color(self._settings.color, sys.stdout)
-            write_prompt(session.render(question), sys.stdout, has_color=color)
-        else:
-            ledger = session.take_stock(question)
-            self._output.show_plan(engine.info, ledger)
-            session.require_room(question, ledger)
+        ledger = session.take_stock(question)
+        self._output.show_plan(engine.info, ledger)
+        session.require_room(question, ledger)
         return OK
 
     def _show_answer(self, engine: Engine, session: Session, question: Question) -> int:
@@ -109,9 +112,10 @@ class _Answering:
                 progress.show(event)
                 if isinstance(event, TextChunk) and not self._output.is_streaming:
                     progress.show_written(event)
-                self._output.show(event)
                 if isinstance(event, Finished):
                     finished = event
+                    self._interrupts.is_over()
+                self._output.show(event)
         except OSError:
             turn.stream.cancel()
             raise
@@ -119,7 +123,6 @@ class _Answering:
             progress.close()
             self._output.close()
         assert finished is not None, "an answer stream ends with Finished"
-        self._interrupts.is_over()
         code = conclude(
             finished,
             turn.ledger,
@@ -128,14 +131,18 @@ class _Answering:
             stopped_by=self._interrupts.code,
             fails_on_length=bool(self._options.fail_on_length),
         )
-        carry_out(
+        return self._carry_out(question, finished, code)
+
+    def _carry_out(self, question: Question, finished: Finished, code: int) -> int:
+        writer = TargetWriter(
             self._asked.target,
-            question,
-            finished.answers[0],
+            self._output,
             self._report,
             color=self._settings.color,
             is_approved=bool(self._options.yes),
         )
+        code = writer.carry_out(question, finished.answers[0], code)
+        self._output.finish(writer.written)
         return code
 
     def _progress_line(self) -> ProgressLine:

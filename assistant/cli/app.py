@@ -12,7 +12,7 @@ from assistant import __version__
 from assistant.cli import ask_command
 from assistant.cli.completions import VARIABLE
 from assistant.cli.exit_codes import OK
-from assistant.cli.groups import IS_SHORT, QuestionGroup
+from assistant.cli.groups import IS_SHORT, QuestionGroup, ask_about_project
 from assistant.cli.options import Options
 from assistant.cli.parsing import FORM, PlainCommand, shared_options
 from assistant.cli.report import Report, give_up_stdout
@@ -55,6 +55,7 @@ def llmchat(ctx: typer.Context, _version: Version = False, *, options: Options) 
         ctx.meta[IS_SHORT] = True
         typer.echo(ctx.get_help())
     else:
+        ask_about_project(ctx, [])
         ask_command.ask(ctx, options=options)
 
 

@@ -12,11 +12,11 @@ NO_QUESTION = ("there is no question", 'llmchat "how do I …?"')
 class Target:
     """What becomes of the code of an answer besides being shown.
 
-    `file` is written with it; `shows_diff` and `changes_file` are about the file it was made
-    from.
+    `file`, if there is one, is written with it; `shows_diff` and `changes_file` are about the
+    file that it was made from.
     """
 
-    file: str = ""
+    file: str | None = None
     shows_diff: bool = False
     changes_file: bool = False
 

@@ -1,6 +1,8 @@
 """Asks the person at the terminal before something is changed; never where nobody can answer."""
 
 import sys
+import termios
+from contextlib import suppress
 
 from assistant.errors import NotApproved
 from assistant.visible_text import visible
@@ -12,7 +14,9 @@ def can_ask() -> bool:
 
 
 def is_approved(question: str) -> bool:
-    """Asks `question` with [y/N]; the end of input is a no."""
+    """Asks `question` with [y/N]; the end of input is a no, and so is what was typed before."""
+    with suppress(OSError, termios.error):
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
     sys.stderr.write(f"{visible(question)} [y/N] ")
     sys.stderr.flush()
     answer = sys.stdin.readline()

@@ -54,7 +54,7 @@ def prompt_command(prompt: PromptFile) -> TyperCommand:
         **{name: _variable_option(variable) for name, variable in prompt.variables.items()},
         **_own_options(prompt.gives),
     }
-    _check_names(prompt)
+    check_variable_names(prompt)
 
     def run(ctx: typer.Context, *, options: Options, **given: Any) -> None:
         _answer(prompt, given, ctx.meta[AFTER_DASHES], options)
@@ -78,9 +78,14 @@ def _answer(
         if variable.default is None and not chosen.get(name, "").strip():
             needed = f"{variable.option} {variable.metavar}"
             raise UsageError(f"{prompt.name} needs {needed}", example(prompt))
-    words = sort_words(prompt, given["words"] or [], after, chosen)
     takes_stdin = Takes.STDIN in prompt.takes and is_piped()
-    check_something_given(prompt, words, has_more=bool(options.file or options.edit or takes_stdin))
+    has_more = bool(options.file or takes_stdin)
+    words = sort_words(prompt, given["words"] or [], after, chosen, has_more=has_more)
+    if options.edit and Takes.QUESTION not in prompt.takes:
+        raise UsageError(f"{prompt.name} takes no question", example(prompt))
+    if options.lang and prompt.own_language:
+        raise UsageError(f"{prompt.name} decides its language", f"llmchat {prompt.name} --help")
+    check_something_given(prompt, words, has_more=has_more or bool(options.edit))
     answer(Asked(prompt.name, words.text, words.files, chosen, _target(prompt, given)), options)
 
 
@@ -96,7 +101,7 @@ def _target(prompt: PromptFile, given: dict[str, Any]) -> Target:
         case Gives.FILE:
             return Target(shows_diff=bool(given["diff"]), changes_file=bool(given["write"]))
         case Gives.CODE:
-            return Target(file=given["write"] or "")
+            return Target(file=given["write"])
         case Gives.MARKDOWN:
             return Target()
 
@@ -121,8 +126,16 @@ def _variable_option(variable: Variable) -> Any:
     return Annotated[str | None, option]
 
 
-def _check_names(prompt: PromptFile) -> None:
-    taken = {*inspect.signature(Options).parameters, *_own_options(prompt.gives), "help", "words"}
+def check_variable_names(prompt: PromptFile) -> None:
+    """Raises `UsageError` when a variable is called like an option that all commands have."""
+    taken = {
+        *inspect.signature(Options).parameters,
+        *_own_options(prompt.gives),
+        "help",
+        "words",
+        "options",
+        "ctx",
+    }
     for name, variable in prompt.variables.items():
         if name in taken or variable.option in ("--no-extract", "--json", "--version"):
             raise UsageError(

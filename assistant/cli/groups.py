@@ -1,5 +1,6 @@
 """Groups of commands: the first words of a command line find their command, or are a question."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ from typer.core import TyperCommand
 
 from assistant.cli.own_commands import OWN_COMMANDS, own_command
 from assistant.cli.parsing import PlainGroup, prepare
+from assistant.cli.report import Report
 from assistant.errors import UsageError
 from assistant.visible_text import visible
 
@@ -30,6 +32,8 @@ class QuestionGroup(PlainGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         ask = self.get_command(ctx, QUESTION)
+        if args[0] not in OWN_COMMANDS:
+            ask_about_project(ctx, args)
         if ctx.meta[IS_MEANT]:
             return QUESTION, ask, ["--", *args]
         if self.get_command(ctx, args[0]) is None:
@@ -78,6 +82,15 @@ class QuestionGroup(PlainGroup):
         else:
             names = self.list_commands(ctx)
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def ask_about_project(ctx: Any, args: Sequence[str]) -> None:
+    """Before the words are read: the prompts of a project that is trusted are commands, too."""
+    is_asking = not (ctx.resilient_parsing or {"-h", "--help", "--no-config"} & {*args})
+    if is_asking and not ctx.params["no_config"]:
+        from assistant.cli.trust_command import settle_trust  # not for --help
+
+        settle_trust(Report(sys.stderr, is_quiet=bool(ctx.params["quiet"])))
 
 
 def _prepared(args: Sequence[str], *, is_strict: bool) -> list[str]:

@@ -6,7 +6,8 @@ SIGINT (Ctrl-C), SIGTERM, SIGHUP, and SIGALRM when the time of --timeout is up.
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn, Self
 
@@ -35,6 +36,7 @@ class Interrupts:
         self._timeout_seconds = timeout_seconds
         self._cancel: Callable[[], None] | None = None
         self._previous: dict[int, object] = {}
+        self._leaves_in_order = False
         self.code: int | None = None
 
     def __enter__(self) -> Self:
@@ -53,11 +55,25 @@ class Interrupts:
         self._cancel = cancel
 
     def is_over(self) -> None:
-        """The answer has ended: there is nothing to cancel any more."""
+        """The answer has ended: there is nothing to cancel any more, and no hurry."""
         self._cancel = None
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    @contextmanager
+    def while_a_person_works(self) -> Iterator[None]:
+        """The time stands still, and a signal leaves through every `finally`."""
+        left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+        self._leaves_in_order = True
+        try:
+            yield
+        finally:
+            self._leaves_in_order = False
+            signal.setitimer(signal.ITIMER_REAL, left)
 
     def _take(self, number: int, _frame: FrameType | None) -> None:
         code = CODES[signal.Signals(number)]
+        if self._leaves_in_order:
+            raise SystemExit(code)
         if self._cancel is None or self.code is not None:
             leave_at_once(code, is_answering=self._cancel is not None)
         self.code = code

@@ -156,8 +156,8 @@ class Options:
 
     @property
     def wants_json(self) -> bool:
-        """For commands that show a table: whether --json or --output was typed so."""
-        return self.output in ("json", "stream-json")
+        """For commands that show a table. Raises `UsageError` for a wrong setting."""
+        return self.load_settings().output != "text"
 
     def flags(self) -> dict[str, Given]:
         """The settings that were typed."""

@@ -1,7 +1,7 @@
 """What becomes of an answer on standard output: text, only its code, a JSON object, or events."""
 
 import sys
-from typing import Protocol
+from typing import Any, Protocol
 
 from assistant.backends.base import BackendInfo
 from assistant.cli.asked import Target
@@ -12,7 +12,8 @@ from assistant.config import Settings
 from assistant.conversation.session import Question
 from assistant.conversation.window import Ledger
 from assistant.errors import AssistantError
-from assistant.events import Event, Finished, ModelLoading, TextChunk
+from assistant.events import Answer, Event, Finished, ModelLoading, Reason, TextChunk
+from assistant.messages import Rendered
 from assistant.prompts.contents import fence
 from assistant.prompts.prompt_file import Gives
 from assistant.rendering.base import ReasoningMode, Renderer
@@ -22,12 +23,17 @@ SHOWN_LINES = 40  # of a file that a terminal shows again
 
 
 class Output(Protocol):
-    """`is_streaming`: a person sees the text arrive, so nothing else need tell of progress."""
+    """Called in the order of its members; `fail` ends it at any time.
+
+    `is_streaming`: a person sees the text arrive, so nothing else need tell of progress.
+    """
 
     @property
     def is_streaming(self) -> bool: ...
 
     def show_loading(self, event: ModelLoading) -> None: ...
+
+    def show_prompt(self, rendered: Rendered) -> None: ...
 
     def show_plan(self, info: BackendInfo, ledger: Ledger) -> None: ...
 
@@ -35,7 +41,13 @@ class Output(Protocol):
 
     def show(self, event: Event) -> None: ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """The answer has ended, however it did."""
+
+    def show_diff(self, diff: str) -> None: ...
+
+    def finish(self, written: str) -> None:
+        """All is done; `written` is the file that was, or ""."""
 
     def fail(self, error: AssistantError) -> None: ...
 
@@ -47,6 +59,20 @@ def open_output(settings: Settings, target: Target, *, wants_code: bool | None) 
     return JsonOutput(is_stream=settings.output == "stream-json")
 
 
+def code_of(answer: Answer, question: Question) -> str:
+    """The code that an answer is read for.
+
+    Of a prompt that gives a file it is what would replace the attached text. Raises `InputError`
+    when a whole answer holds nothing that could.
+    """
+    if question.prompt.gives is not Gives.FILE or answer.reason is not Reason.DONE:
+        return extract_code(answer.text)
+    from assistant.edits.answer_code import replacing_code  # few want it
+
+    file = question.attachments[0]
+    return replacing_code(answer.text, file.text, file.name)
+
+
 class TextOutput:
     """The answer as a person or a pipe wants it."""
 
@@ -55,6 +81,7 @@ class TextOutput:
         self._target = target
         self._wants_code = wants_code
         self._has_color = has_color(settings.color, sys.stdout)
+        self._question: Question | None = None
         self._renderer: Renderer | None = None
 
     @property
@@ -64,13 +91,18 @@ class TextOutput:
     def show_loading(self, event: ModelLoading) -> None:
         """Progress is for standard error."""
 
-    def show_plan(self, info: BackendInfo, ledger: Ledger) -> None:
-        from assistant.rendering.ledger_text import ledger_lines  # few want it
+    def show_prompt(self, rendered: Rendered) -> None:
+        from assistant.rendering.prompt_text import write_prompt  # few want it
 
-        lines = [f"{info.name} {info.quantisation}", *ledger_lines(ledger)]
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        write_prompt(rendered, sys.stdout, has_color=self._has_color)
+
+    def show_plan(self, info: BackendInfo, ledger: Ledger) -> None:
+        from assistant.rendering.ledger_text import write_plan  # few want it
+
+        write_plan(info, ledger, sys.stdout)
 
     def begin(self, question: Question, _ledger: Ledger, _info: BackendInfo) -> None:
+        self._question = question
         if self._wants_code is None:
             gives_code = question.prompt.gives in (Gives.CODE, Gives.FILE)
             self._wants_code = gives_code and not sys.stdout.isatty()
@@ -80,27 +112,40 @@ class TextOutput:
         if question.prompt.shows_files and sys.stdout.isatty() and self._has_color:
             self._show_files(question)
 
-    def _is_silent(self) -> bool:
-        """A diff says it all; a pipe is not for what goes into a file."""
-        target = self._target
-        goes_into_a_file = bool(target.file or target.changes_file)
-        return target.shows_diff or (goes_into_a_file and not sys.stdout.isatty())
-
     def show(self, event: Event) -> None:
         if self._renderer is None:
             return
         if not self._wants_code:
             self._renderer.show(event)
         elif isinstance(event, Finished):
-            self._renderer.show(TextChunk(extract_code(event.answers[0].text)))
+            assert self._question is not None
+            self._renderer.show(TextChunk(code_of(event.answers[0], self._question)))
             self._renderer.show(event)
 
     def close(self) -> None:
         if self._renderer is not None:
             self._renderer.close()
 
+    def show_diff(self, diff: str) -> None:
+        from assistant.rendering.diff_lines import diff_text  # few want it
+
+        is_terminal = sys.stdout.isatty() or self._has_color
+        text = diff_text(diff, is_terminal=is_terminal, has_color=self._has_color)
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode(errors="surrogateescape"))
+        sys.stdout.flush()
+
+    def finish(self, written: str) -> None:
+        """Standard error says it."""
+
     def fail(self, error: AssistantError) -> None:
         """Errors are for standard error."""
+
+    def _is_silent(self) -> bool:
+        """A diff says it all; a pipe is not for what goes into a file."""
+        target = self._target
+        goes_into_a_file = target.file is not None or target.changes_file
+        return target.shows_diff or (goes_into_a_file and not sys.stdout.isatty())
 
     def _open_renderer(self, *, is_markdown: bool) -> Renderer:
         is_terminal = sys.stdout.isatty()
@@ -131,26 +176,48 @@ class JsonOutput:
     is_streaming = False
 
     def __init__(self, *, is_stream: bool) -> None:
-        from assistant.rendering.json_lines import JsonLines, JsonObject  # few want it
+        from assistant.rendering.json_lines import JsonAnswer  # few want it
 
-        self._renderer = JsonLines(sys.stdout) if is_stream else JsonObject(sys.stdout)
+        self._answer = JsonAnswer(sys.stdout, is_stream=is_stream)
+        self._done: dict[str, Any] = {}
 
     def show_loading(self, event: ModelLoading) -> None:
-        self._renderer.show(event)
+        self._answer.show(event)
+
+    def show_prompt(self, rendered: Rendered) -> None:
+        from assistant.rendering.json_lines import prompt_object
+
+        self._answer.write(prompt_object(rendered))
 
     def show_plan(self, info: BackendInfo, ledger: Ledger) -> None:
-        from assistant.rendering.json_lines import ledger_object, write_object
+        from assistant.rendering.json_lines import ledger_object
 
-        write_object(ledger_object(info, ledger), sys.stdout)
+        self._answer.write(ledger_object(info, ledger))
 
-    def begin(self, _question: Question, ledger: Ledger, info: BackendInfo) -> None:
-        self._renderer.begin(info, ledger)
+    def begin(self, question: Question, ledger: Ledger, info: BackendInfo) -> None:
+        from assistant.rendering.json_lines import ledger_object
+
+        def find_code(answer: Answer) -> str:
+            try:
+                return code_of(answer, question)
+            except AssistantError:
+                return ""
+
+        self._answer.begin(ledger_object(info, ledger), find_code)
 
     def show(self, event: Event) -> None:
-        self._renderer.show(event)
+        self._answer.show(event)
 
     def close(self) -> None:
-        """Every line is written when it comes."""
+        """The object comes when all is done."""
+
+    def show_diff(self, diff: str) -> None:
+        self._done["diff"] = diff
+
+    def finish(self, written: str) -> None:
+        if written:
+            self._done["written"] = written
+        self._answer.finish(self._done)
 
     def fail(self, error: AssistantError) -> None:
-        self._renderer.fail(error, exit_code(error))
+        self._answer.fail(error, exit_code(error))

@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from assistant.cli.options import FOR_ANSWERS, Options
+from assistant.cli.options import FLAGS, FOR_ANSWERS, Options
 from assistant.errors import UsageError
 
 
@@ -133,8 +133,8 @@ def prepare(arguments: list[str]) -> list[str]:
     """`-o KEY VALUE` → `-o KEY=VALUE`, `--json` → `--output=json`, up to a `--`.
 
     Typer takes no repeated pairs, and of two options that choose the same it cannot tell the
-    later. Pairs are joined behind flags (`-xo KEY VALUE`) and without a blank (`-oKEY VALUE`),
-    too. Raises `UsageError`.
+    later: a pair whose key has an option of its own becomes that. Pairs are joined behind flags
+    (`-xo KEY VALUE`) and without a blank (`-oKEY VALUE`), too. Raises `UsageError`.
     """
     rest = iter(arguments)
     prepared: list[str] = []
@@ -153,7 +153,7 @@ def prepare(arguments: list[str]) -> list[str]:
 
 # -o behind flags that take no value, or --option; perhaps with the key at once.
 PAIR = re.compile(r"(?P<option>-[exqvyh]*o|--option(?==|$))=?(?P<key>.*)", re.DOTALL)
-LOOKS_LIKE_OPTION = re.compile(r"-(?![.\d]).+", re.DOTALL)  # not -1: that is a bad value
+LOOKS_LIKE_OPTION = re.compile(r"-(?![.\d])\S+")  # not -1, which is a bad value, nor "- a text"
 
 
 def _join_pair(option: str, key: str, rest: Iterator[str]) -> list[str]:
@@ -161,8 +161,12 @@ def _join_pair(option: str, key: str, rest: Iterator[str]) -> list[str]:
     if not key or LOOKS_LIKE_OPTION.fullmatch(key):
         raise UsageError("-o needs a key and a value", "-o temperature 0")
     if "=" in key:
-        return [option, key]
-    value = next(rest, "")
-    if not value or LOOKS_LIKE_OPTION.fullmatch(value):
-        raise UsageError(f"-o {key} needs a value", f"-o {key} VALUE")
-    return [option, f"{key}={value}"]
+        key, _, value = key.partition("=")
+    else:
+        value = next(rest, "")
+        if not value or LOOKS_LIKE_OPTION.fullmatch(value):
+            raise UsageError(f"-o {key} needs a value", f"-o {key} VALUE")
+    if key not in FLAGS or key == "int8":
+        return [option, f"{key}={value}"]
+    flags = [option[:-1]] if option not in ("-o", "--option") else []
+    return [*flags, f"--{key}={value}"]

@@ -3,63 +3,91 @@
 import os
 import select
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+from assistant import paths
 from assistant.attachments.attached import Attached
 from assistant.attachments.reading import attach
 from assistant.attachments.stdin import read_stdin
 from assistant.cli.asked import NO_QUESTION, Asked, is_piped
+from assistant.cli.interrupts import Interrupts
 from assistant.cli.options import Options, as_text
 from assistant.cli.report import Report
 from assistant.config import Settings
 from assistant.conversation.session import Question
-from assistant.errors import UsageError
+from assistant.errors import AssistantError, UsageError
 from assistant.prompts.prompt_file import Gives, PromptFile, Takes
 
 PATIENCE_SECONDS = 1.0  # for a pipe that is open and sends nothing
+KEPT = "unsent.md"  # in the state folder
 
 
-def make_question(
-    asked: Asked, prompt: PromptFile, options: Options, settings: Settings, report: Report
-) -> Question:
-    """Reads what is attached and says what was done to it. Raises `InputError`, `UsageError`."""
-    text = _compose(asked.text) if options.edit else asked.text
-    reads_question = text == "-" and Takes.QUESTION in prompt.needs
-    named = [*asked.files, *(options.file or [])]
-    attached = attach(named, sys.stdin.buffer, settings.max_input)
-    piped = Attached()
-    if reads_question or (_takes_pipe(asked, prompt, named) and is_piped()):
-        _say_if_waiting(report)
-        piped = read_stdin(sys.stdin.buffer, settings.max_input)
-    for notice in (*piped.notices, *attached.notices):
-        report.warning(notice)
-    if reads_question or (not text.strip() and Takes.QUESTION in prompt.needs):
-        # Nothing but standard input: it is the question.
-        if not piped.attachments:
-            raise UsageError(*NO_QUESTION)
-        text, piped = piped.attachments[0].text.rstrip("\n"), Attached()
-    return Question(
-        prompt,
-        text,
-        (*piped.attachments, *attached.attachments),
-        variables=asked.variables,
-        system=settings.system,
-        language=_language(prompt, options, settings),
-    )
+class QuestionReader:
+    """Reads what is attached, says what was done to it, and lets the user write the question."""
 
+    def __init__(self, asked: Asked, options: Options, settings: Settings, report: Report) -> None:
+        self._asked = asked
+        self._options = options
+        self._settings = settings
+        self._report = report
+        self._composed = ""
 
-def _takes_pipe(asked: Asked, prompt: PromptFile, named: Sequence[str]) -> bool:
-    """Whoever names files behind a command means these; -f only adds to what is piped."""
-    return Takes.STDIN in prompt.takes and not asked.files and "-" not in named
+    def read(self, prompt: PromptFile, interrupts: Interrupts) -> Question:
+        """Raises `InputError`, `UsageError`."""
+        named = [*self._asked.files, *(self._options.file or [])]
+        attached = attach(named, sys.stdin.buffer, self._settings.max_input)
+        reads_question = self._asked.text == "-" and Takes.QUESTION in prompt.needs
+        piped = Attached()
+        if reads_question or (self._takes_pipe(prompt, named) and is_piped()):
+            _say_if_waiting(self._report)
+            piped = read_stdin(sys.stdin.buffer, self._settings.max_input)
+        for notice in (*piped.notices, *attached.notices):
+            self._report.warning(notice)
+        text = "" if reads_question else self._asked.text
+        if self._options.edit:
+            text = self._compose(text, interrupts)
+        if not text.strip() and Takes.QUESTION in prompt.needs:
+            # Nothing but standard input: it is the question.
+            if not piped.attachments:
+                raise UsageError(*NO_QUESTION)
+            text, piped = piped.attachments[0].text.rstrip("\n"), Attached()
+        return Question(
+            prompt,
+            text,
+            (*piped.attachments, *attached.attachments),
+            variables=self._asked.variables,
+            system=self._settings.system,
+            language=_language(prompt, self._options, self._settings),
+        )
 
+    @contextmanager
+    def keeping_what_was_written(self) -> Iterator[None]:
+        """An error gives the text back that was composed for it."""
+        try:
+            yield
+        except AssistantError:
+            if self._composed:
+                file = paths.writable(paths.state_folder()) / KEPT
+                file.write_text(self._composed, "utf-8", "replace")
+                self._report.warning(f"what you wrote is in {file}")
+            raise
 
-def _compose(start: str) -> str:
-    from assistant.cli.editor import compose  # few want it
+    def _takes_pipe(self, prompt: PromptFile, named: Sequence[str]) -> bool:
+        """Whoever names files behind a command means these; -f only adds to what is piped."""
+        return Takes.STDIN in prompt.takes and not self._asked.files and "-" not in named
 
-    text = compose(start)
-    if not text.strip():
-        raise UsageError("nothing was written, so nothing is asked", 'llmchat -e, or llmchat "…"')
-    return text
+    def _compose(self, start: str, interrupts: Interrupts) -> str:
+        from assistant.cli.editor import compose  # few want it
+
+        with interrupts.while_a_person_works():
+            text = compose(start)
+        if not text.strip():
+            raise UsageError(
+                "nothing was written, so nothing is asked", 'llmchat -e, or llmchat "…"'
+            )
+        self._composed = text
+        return text
 
 
 def _say_if_waiting(report: Report) -> None:
@@ -73,10 +101,6 @@ def _language(prompt: PromptFile, options: Options, settings: Settings) -> str:
     """The locale decides only where people read the answer and the prompt leaves it open."""
     from assistant.conversation.language import language_name, language_of_locale
 
-    if options.lang and prompt.own_language:
-        raise UsageError(
-            f"{prompt.name} has a language of its own", f"llmchat {prompt.name} --help"
-        )
     if options.lang:
         return language_name(as_text(options.lang))
     if prompt.own_language or prompt.gives is not Gives.MARKDOWN:

@@ -1,12 +1,14 @@
 """What becomes of the code of an answer besides being shown: a new file, a change, a diff."""
 
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from assistant.cli.asked import Target
+from assistant.attachments.names import STDIN, is_folder
+from assistant.cli.asked import Asked, Target
 from assistant.cli.asking import can_ask, require_approval
 from assistant.cli.color import has_color
+from assistant.cli.exit_codes import GENERAL
+from assistant.cli.output import Output
 from assistant.cli.report import Report
 from assistant.config import Color
 from assistant.conversation.session import Question
@@ -17,18 +19,36 @@ if TYPE_CHECKING:
     from assistant.edits.proposal import Proposal
 
 
-def check_target(target: Target, files: Sequence[str], *, can_write: bool) -> None:
-    """Refuses before the model has worked for nothing: nobody could say yes, or no such folder.
+def check_target(asked: Asked, *, can_write: bool) -> None:
+    """Refuses before the model has worked for nothing: nobody could say yes, no such folder …
 
-    Raises `NotApproved`, `InputError`.
+    Raises `NotApproved`, `InputError`, `UsageError`.
     """
-    if target.file:
-        from assistant.edits.proposal import find_place  # few want it
+    target = asked.target
+    if target.file is not None:
+        from assistant.edits.proposal import propose_file  # few want it
 
-        _, shown, old = find_place(target.file)
-        _require_somebody(f"replace {shown}?", can_write=can_write or old is None)
+        if target.file == STDIN:
+            raise UsageError("-w - would be standard output", "leave -w out")
+        old = propose_file(target.file, "anything")
+        _require_somebody(f"replace {old.shown}?", can_write=can_write or old.old is None)
+    if target.shows_diff or target.changes_file:
+        _check_one_file(asked)
     if target.changes_file:
-        _require_somebody(f"write {' '.join(files) or 'the change'}?", can_write=can_write)
+        _require_somebody(f"write {asked.files[0]}?", can_write=can_write)
+
+
+def _check_one_file(asked: Asked) -> None:
+    hint = f"llmchat {asked.prompt} FILE --diff"
+    if len(asked.files) != 1:
+        many = (
+            f"not {len(asked.files)}; others go after -f" if asked.files else "and needs its name"
+        )
+        raise UsageError(f"{asked.prompt} changes one file at a time, {many}", hint)
+    (name,) = asked.files
+    if name == STDIN or is_folder(name):
+        kind = "standard input" if name == STDIN else f"the folder {name}"
+        raise UsageError(f"{asked.prompt} changes a file, not {kind}", hint)
 
 
 def _require_somebody(question: str, *, can_write: bool) -> None:
@@ -36,66 +56,65 @@ def _require_somebody(question: str, *, can_write: bool) -> None:
         raise NotApproved(f"nobody can be asked: {question}", "--yes writes without asking")
 
 
-def carry_out(
-    target: Target,
-    question: Question,
-    answer: Answer,
-    report: Report,
-    *,
-    color: Color,
-    is_approved: bool,
-) -> None:
-    """Shows the diff, asks, writes. Raises `NotApproved`, `InputError`."""
-    if target == Target():
-        return
-    proposal = _propose(target, question, answer)
-    if proposal.is_unchanged:
-        report.warning(f"{proposal.shown} stays as it is: the model changed nothing")
-        return
-    if target.shows_diff:
-        _show_diff(proposal, color)
-    if not (target.file or target.changes_file):
-        return
-    if target.changes_file and not target.shows_diff and not is_approved:
-        report.text(_diff_for(proposal, sys.stderr.isatty(), has_color(color, sys.stderr)))
-    verb = "write" if target.changes_file else "replace"
-    is_free = is_approved or proposal.old is None
-    require_approval(f"{verb} {proposal.shown}?", is_given=is_free)
-    _write(proposal, report)
+class TargetWriter:
+    """Shows the diff, asks, writes. `written` is the file that was, as visible text, or ""."""
 
+    def __init__(
+        self, target: Target, output: Output, report: Report, *, color: Color, is_approved: bool
+    ) -> None:
+        self._target = target
+        self._output = output
+        self._report = report
+        self._color = color
+        self._is_approved = is_approved
+        self.written = ""
 
-def _propose(target: Target, question: Question, answer: Answer) -> "Proposal":
-    from assistant.edits.proposal import propose_change, propose_file  # few want it
+    def carry_out(self, question: Question, answer: Answer, code: int) -> int:
+        """Returns the exit code: `code`, unless a cut answer made it worse.
 
-    if answer.reason is not Reason.DONE:
-        raise InputError("the answer is not whole, so nothing was written", "-o max_tokens 4096")
-    if target.file:
-        return propose_file(target.file, answer.text)
-    files = [attachment for attachment in question.attachments if attachment.source is not None]
-    if len(files) != 1:
-        raise UsageError(
-            f"{question.prompt.name} changes one file at a time, not {len(files)}",
-            f"llmchat {question.prompt.name} FILE --write",
-        )
-    return propose_change(files[0], answer.text)
+        Raises `NotApproved`, `InputError`.
+        """
+        if self._target == Target():
+            return code
+        if answer.reason is not Reason.DONE:
+            self._report.warning("nothing was written: the answer is not whole")
+            return code or GENERAL
+        proposal = self._propose(question, answer)
+        if proposal.is_unchanged:
+            self._report.warning(f"{proposal.shown} stays as it is: the model changed nothing")
+            return code
+        if self._target.shows_diff:
+            self._output.show_diff(proposal.diff())
+        if self._target.file is not None or self._target.changes_file:
+            self._write(proposal)
+        return code
 
+    def _propose(self, question: Question, answer: Answer) -> "Proposal":
+        from assistant.edits.proposal import propose_change, propose_file  # few want it
 
-def _show_diff(proposal: "Proposal", color: Color) -> None:
-    text = _diff_for(proposal, sys.stdout.isatty(), has_color(color, sys.stdout))
-    sys.stdout.buffer.write(text.encode(errors="surrogateescape"))
-    sys.stdout.flush()
+        if self._target.file is not None:
+            return propose_file(self._target.file, answer.text)
+        file = question.attachments[0]
+        if file.source is None:
+            raise InputError(f"{file.name} is no file that could be changed", "name a file")
+        return propose_change(file, answer.text)
 
+    def _write(self, proposal: "Proposal") -> None:
+        from assistant.edits.safe_write import write_proposal  # few want it
 
-def _diff_for(proposal: "Proposal", is_terminal: bool, has_color: bool) -> str:
-    from assistant.rendering.diff_lines import diff_text
+        changes = self._target.changes_file
+        if changes and not self._target.shows_diff and not self._is_approved:
+            self._report.text(self._diff_to_approve(proposal))
+        question = f"{'write' if changes else 'replace'} {proposal.shown}?"
+        require_approval(question, is_given=self._is_approved or proposal.old is None)
+        warning = write_proposal(proposal)
+        if warning:
+            self._report.warning(warning)
+        self.written = proposal.shown
+        self._report.done(f"wrote {proposal.shown}; llmchat undo takes it back")
 
-    return diff_text(proposal.diff(), is_terminal=is_terminal, has_color=has_color)
+    def _diff_to_approve(self, proposal: "Proposal") -> str:
+        from assistant.rendering.diff_lines import diff_text
 
-
-def _write(proposal: "Proposal", report: Report) -> None:
-    from assistant.edits.safe_write import write_proposal
-
-    warning = write_proposal(proposal)
-    if warning:
-        report.warning(warning)
-    report.done(f"wrote {proposal.shown}; llmchat undo takes it back")
+        color = has_color(self._color, sys.stderr)
+        return diff_text(proposal.diff(), is_terminal=sys.stderr.isatty(), has_color=color)

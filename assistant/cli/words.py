@@ -1,5 +1,6 @@
 """What the words behind a command are: files, a question, or a mistake."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -7,6 +8,8 @@ from assistant.attachments.names import is_attachable
 from assistant.cli.options import as_text
 from assistant.errors import InputError, UsageError
 from assistant.prompts.prompt_file import PromptFile, Takes
+
+LOOKS_LIKE_A_PATH = re.compile(r"/|\w\.\w|::")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +21,19 @@ class Words:
 
 
 def sort_words(
-    prompt: PromptFile, words: Sequence[str], after: Sequence[str], chosen: Mapping[str, str]
+    prompt: PromptFile,
+    words: Sequence[str],
+    after: Sequence[str],
+    chosen: Mapping[str, str],
+    *,
+    has_more: bool = False,
 ) -> Words:
     """Words after `--` are always a question; before it the prompt's needs decide.
 
     A prompt that works on files takes its words as files; a word with blanks that names none
-    is the question about them. Raises `InputError` when all of them read like a sentence, and
-    `UsageError` when the prompt takes no words.
+    is the question about them; `has_more`: there are files elsewhere that it can be about. Raises
+    `InputError` when all of them read like a sentence, and `UsageError` when the prompt takes no
+    words.
     """
     takes_files = Takes.FILES in prompt.takes and Takes.QUESTION not in prompt.needs
     takes_question = Takes.QUESTION in prompt.takes
@@ -33,11 +42,11 @@ def sort_words(
     if said and not takes_question:
         kind = "no question" if takes_files else "no words"
         raise UsageError(f"{prompt.name} takes {kind} ({as_text(said[0])})", example(prompt))
-    if _reads_like_a_sentence(files):
+    about_nothing = Takes.FILES in prompt.needs and not (files or after or has_more)
+    if _reads_like_a_sentence(words if takes_files and about_nothing else files):
         question = as_text(" ".join([prompt.name, *words, *_spoken(chosen)])).replace('"', "'")
-        raise InputError(
-            f"there is no file {as_text(files[0])}", f'a question: llmchat "{question}"'
-        )
+        hint = f'a question: llmchat "{question}"'
+        raise InputError(f"there is no file {as_text(words[0])}", hint)
     return Words(tuple(files), as_text(" ".join(said)))
 
 
@@ -85,7 +94,8 @@ def _is_said(word: str) -> bool:
 
 
 def _reads_like_a_sentence(names: Sequence[str]) -> bool:
-    is_sentence = len(names) > 1 or any(len(name.split()) > 1 for name in names)
+    words = [word for name in names for word in name.split()]
+    is_sentence = len(words) > 1 and not all(LOOKS_LIKE_A_PATH.search(word) for word in words)
     return is_sentence and not any(is_attachable(name) for name in names)
 
 

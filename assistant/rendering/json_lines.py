@@ -4,6 +4,7 @@ JSON escapes every character beyond ASCII, so nothing in it can steer a terminal
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, TextIO
 
@@ -21,10 +22,13 @@ from assistant.events import (
     ReasoningChunk,
     TextChunk,
 )
+from assistant.messages import Rendered
+
+Progress = ModelLoading | Queued | PromptProgress | ReasoningChunk | TextChunk
 
 
-def event_object(event: Event) -> dict[str, Any]:
-    """`{"event": NAME, …}`; names: loading, queued, reading, reasoning, delta, end."""
+def event_object(event: Progress) -> dict[str, Any]:
+    """`{"event": NAME, …}`; names: loading, queued, reading, reasoning, delta."""
     match event:
         case ModelLoading(stage, share):
             return {"event": "loading", "stage": stage, "share": share}
@@ -36,12 +40,6 @@ def event_object(event: Event) -> dict[str, Any]:
             return {"event": "reasoning", "text": text, "candidate": candidate}
         case TextChunk(text, candidate):
             return {"event": "delta", "text": text, "candidate": candidate}
-        case Finished(answers, usage):
-            return {"event": "end", **_answer_object(answers[0]), "usage": asdict(usage)}
-
-
-def error_object(error: AssistantError, exit_code: int) -> dict[str, Any]:
-    return {"message": error.message, "hint": error.hint, "exit_code": exit_code}
 
 
 def ledger_object(info: BackendInfo, ledger: Ledger) -> dict[str, Any]:
@@ -55,10 +53,16 @@ def ledger_object(info: BackendInfo, ledger: Ledger) -> dict[str, Any]:
         "window": ledger.window,
         "prompt_tokens": ledger.measure.tokens,
         "max_new_tokens": ledger.max_new_tokens,
+        "fits": ledger.fits,
         "parts": [
             {"source": source, "tokens": tokens} for source, tokens in ledger.by_source().items()
         ],
     }
+
+
+def prompt_object(rendered: Rendered) -> dict[str, Any]:
+    """The exact prompt: its text, and the ids that the model would see."""
+    return {"prompt": rendered.text, "token_ids": list(rendered.token_ids)}
 
 
 def write_object(value: object, out: TextIO) -> None:
@@ -67,45 +71,63 @@ def write_object(value: object, out: TextIO) -> None:
     out.flush()
 
 
-class JsonLines:
-    """Each event as a line when it comes."""
+class JsonAnswer:
+    """An answer as one object when all is done, or (`is_stream`) as an event a line.
 
-    def __init__(self, out: TextIO) -> None:
+    What a stream ends with is the same object: event "end", or "error".
+    """
+
+    def __init__(self, out: TextIO, *, is_stream: bool) -> None:
         self._out = out
-
-    def begin(self, info: BackendInfo, ledger: Ledger) -> None:
-        write_object({"event": "start", **ledger_object(info, ledger)}, self._out)
-
-    def show(self, event: Event) -> None:
-        write_object(event_object(event), self._out)
-
-    def fail(self, error: AssistantError, exit_code: int) -> None:
-        write_object({"event": "error", **error_object(error, exit_code)}, self._out)
-
-
-class JsonObject:
-    """The whole answer as one object, when it has ended."""
-
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
+        self._is_stream = is_stream
+        self._code_of: Callable[[Answer], str] = _first_code
         self._asked: dict[str, Any] = {}
+        self._ended: dict[str, Any] = {}
+        self._is_written = False
 
-    def begin(self, info: BackendInfo, ledger: Ledger) -> None:
-        self._asked = ledger_object(info, ledger)
+    def begin(self, asked: dict[str, Any], code_of: Callable[[Answer], str]) -> None:
+        """`asked` is a `ledger_object`; `code_of` finds the code in an answer."""
+        self._asked, self._code_of = asked, code_of
+        if self._is_stream:
+            write_object({"event": "start", **asked}, self._out)
 
     def show(self, event: Event) -> None:
         if isinstance(event, Finished):
-            answer = _answer_object(event.answers[0])
-            write_object({**answer, "usage": asdict(event.usage), **self._asked}, self._out)
+            answer = event.answers[0]
+            self._ended = {**_answer_object(answer), "usage": asdict(event.usage)}
+            self._ended["code"] = self._code_of(answer)
+        elif self._is_stream:
+            write_object(event_object(event), self._out)
+
+    def write(self, value: dict[str, Any]) -> None:
+        """The object instead of an answer."""
+        self._is_written = True
+        write_object(value, self._out)
+
+    def finish(self, more: dict[str, Any]) -> None:
+        """`more` is what was done with the answer."""
+        name = {"event": "end"} if self._is_stream else {}
+        asked = {} if self._is_stream else self._asked
+        self.write({**name, **self._ended, **asked, **more})
 
     def fail(self, error: AssistantError, exit_code: int) -> None:
-        write_object({"error": error_object(error, exit_code)}, self._out)
+        """Also after the answer, which then comes along."""
+        if self._is_written:
+            return
+        said = {"message": error.message, "hint": error.hint, "exit_code": exit_code}
+        if self._is_stream:
+            self.write({"event": "error", **self._ended, **said})
+        else:
+            self.write({**self._ended, **self._asked, "error": said})
+
+
+def _first_code(answer: Answer) -> str:
+    return extract_code(answer.text)
 
 
 def _answer_object(answer: Answer) -> dict[str, Any]:
     return {
         "answer": answer.text,
-        "code": extract_code(answer.text),
         "reasoning": answer.reasoning,
         "reason": answer.reason.value,
         "seed": answer.seed,

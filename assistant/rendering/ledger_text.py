@@ -1,7 +1,17 @@
 """Where the window goes, for a person: tokens by source, and what is left for the answer."""
 
+from typing import TextIO
+
+from assistant.backends.base import BackendInfo
 from assistant.conversation.window import Ledger
 from assistant.rendering.tables import table_lines
+from assistant.visible_text import visible
+
+
+def write_plan(info: BackendInfo, ledger: Ledger, out: TextIO) -> None:
+    """The model, and where its window would go."""
+    lines = [visible(f"{info.name} {info.quantisation}"), *ledger_lines(ledger)]
+    out.write("".join(f"{line}\n" for line in lines))
 
 
 def ledger_lines(ledger: Ledger, columns: int | None = None) -> list[str]:

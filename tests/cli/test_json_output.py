@@ -38,6 +38,40 @@ def test_the_later_form_wins(tmp_path: Path) -> None:
     assert llmchat("--output", "text", "hi", "--json", command=command).stdout.startswith(b"{")
 
 
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["-m", "nosuch.gguf", "hi"], 3),
+        (["-o", "temperature", "99", "hi"], 2),
+        (["explain", "large.txt", "--dry-run"], 4),
+        (["explain", "large.txt"], 4),
+        (["fix", "large.txt", "--write"], 6),
+    ],
+)
+def test_json_is_one_object_whatever_happens(words: list[str], code: int, tmp_path: Path) -> None:
+    (tmp_path / "large.txt").write_text("word " * 4000)
+    done = llmchat("--json", *words, command=talker(ANSWER, tmp_path), folder=tmp_path)
+    assert done.returncode == code
+    found = json.loads(done.stdout)
+    assert "--dry-run" in words or found["error"]["exit_code"] == code
+
+
+def test_an_answer_that_failed_comes_with_its_error(tmp_path: Path) -> None:
+    failed = {"REASON": "failed"}
+    done = llmchat("hi", "--json", command=talker(ANSWER, tmp_path), environment=failed)
+    assert done.returncode == 8
+    found = json.loads(done.stdout)
+    assert found["answer"] == ANSWER
+    assert found["error"]["exit_code"] == 8
+
+
+def test_the_prompt_as_json(tmp_path: Path) -> None:
+    command = talker(ANSWER, tmp_path)
+    found = json.loads(llmchat("hi", "--show-prompt", "--json", command=command).stdout)
+    assert found["prompt"].endswith("hi")
+    assert len(found["token_ids"]) > 1
+
+
 @pytest.mark.parametrize(("form", "path"), [("json", ["error"]), ("stream-json", [])])
 def test_an_error_is_said_in_both_places(form: str, path: list[str], tmp_path: Path) -> None:
     command = talker("", tmp_path)

@@ -56,6 +56,18 @@ def test_pairs_accumulate(asked: list[tuple[str, Options]]) -> None:
     assert sampling == SamplingChoices(temperature=0.0, seed=3)
 
 
+def test_the_later_wins_also_where_a_setting_has_two_options(
+    asked: list[tuple[str, Options]],
+) -> None:
+    words = ["-o", "model", "a", "hi", "--model", "b"]
+    assert options_of(asked, *words).load_settings().model == "b"
+    words = ["--model", "b", "hi", "-o", "model", "a", "-xo", "lang", "de"]
+    found = options_of(asked, *words)
+    assert (found.load_settings().model, found.lang, found.extract) == ("a", "de", True)
+    words = ["hi", "-o", "system", "- be brief"]
+    assert options_of(asked, *words).load_settings().system == "- be brief"
+
+
 def settings(**typed: str | bool | list[str]) -> Settings:
     return Options(**typed).load().settings  # type: ignore[arg-type]  # fields by name
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from command_line import Terminal, llmchat, talker
+from command_line import Terminal, llmchat, start, talker, wait_for
 
 from assistant.cli.app import run
 
@@ -108,6 +108,43 @@ def test_the_system_head_and_the_language_can_be_chosen(tmp_path: Path) -> None:
     assert refused.returncode == 2
 
 
+def test_time_stands_still_in_the_editor_and_nothing_of_it_stays(tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\nsleep 2\necho late >> "$1"\n')
+    editor.chmod(0o700)
+    (tmp_path / "tmp").mkdir()
+    chosen = {"VISUAL": str(editor), "TMPDIR": str(tmp_path / "tmp")}
+    command = talker("fine", tmp_path)
+    done = llmchat("-e", "--timeout", "1.5", command=command, environment=chosen)
+    assert (done.returncode, done.stdout) == (0, b"fine\n")
+    process = start("-e", command=command, environment=chosen)
+    wait_for(lambda: any((tmp_path / "tmp").iterdir()))
+    process.terminate()
+    assert process.wait(timeout=20) == 143
+    assert not any((tmp_path / "tmp").iterdir())
+    process.communicate()
+
+
+def test_a_project_prompt_is_a_command_once_trusted(tmp_path: Path) -> None:
+    folder = tmp_path / "project" / ".llmchat" / "prompts"
+    folder.mkdir(parents=True)
+    (folder / "shorten.md").write_text(PROMPT)
+    command, inside = talker("fine", tmp_path), tmp_path / "project"
+    words = ("shorten", "--to-length", "3", "x.txt", "--", "now")
+    done = llmchat(*words, command=command, folder=inside)
+    assert b"is left out until you trust it" in done.stderr
+    (inside / "x.txt").write_text("text\n")
+    terminal = Terminal("shorten", "--to-length", "3", "x.txt", command=command, folder=inside)
+    terminal.wait_for(lambda: "[y/N]" in terminal.text)
+    terminal.type_line("y")
+    assert terminal.wait_for_end() == 0
+    assert terminal.text.splitlines()[-2:] == [
+        "fine",
+        "Talker Q1 · 30 of 2,048 tokens · seed 1 · 50 tokens/s",
+    ]
+    assert llmchat(*words, command=command, folder=inside).stdout == b"fine\n"
+
+
 def test_files_are_attached_to_a_question(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("def f():\n    pass\n\n\ndef g():\n    return 2\n")
     command = talker("fine", tmp_path)
@@ -117,7 +154,7 @@ def test_files_are_attached_to_a_question(tmp_path: Path) -> None:
     assert shown.index("pass") < shown.index("what is it?")
 
 
-def test_the_question_is_written_in_an_editor(tmp_path: Path) -> None:
+def test_the_question_is_written_in_an_editor(tmp_path: Path, private_home: Path) -> None:
     editor = tmp_path / "editor"
     editor.write_text("#!/bin/sh\necho 'what is\na heap?' >> \"$1\"\n")
     editor.chmod(0o700)
@@ -126,6 +163,14 @@ def test_the_question_is_written_in_an_editor(tmp_path: Path) -> None:
     terminal = Terminal("-e", "Say:", "--show-prompt", command=command, environment=chosen)
     assert terminal.wait_for_end() == 0
     assert "Say:what is\na heap?" in terminal.text
+    words = ("-e", "-f", str(tmp_path / "large.txt"))
+    (tmp_path / "large.txt").write_text("word " * 4000)
+    terminal = Terminal(*words, command=command, environment=chosen, columns=200)
+    assert terminal.wait_for_end() == 4
+    assert "what you wrote is in " in terminal.text
+    assert (private_home / "state" / "unsent.md").read_text() == "what is\na heap?\n"
+    terminal = Terminal("summarize", "-e", command=command, environment=chosen)
+    assert terminal.wait_for_end() == 2
     terminal = Terminal("-e", command=command, environment={"VISUAL": "true"})
     assert terminal.wait_for_end() == 2
     assert "nothing was written, so nothing is asked" in terminal.text

@@ -45,7 +45,7 @@ def test_the_time_is_up_before_there_is_an_answer(tmp_path: Path) -> None:
     assert err == b"error: the time is up (--timeout SECONDS allows more)\n"
 
 
-def test_a_terminal_that_hangs_up_is_left(tmp_path: Path) -> None:
+def test_ctrl_c_on_a_terminal_keeps_what_came(tmp_path: Path) -> None:
     terminal = Terminal("hi", command=talker(STORY, tmp_path), environment=SLOWLY)
     terminal.wait_for(lambda: "Once upon" in terminal.text)
     terminal.press_ctrl_c()

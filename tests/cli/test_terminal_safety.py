@@ -78,18 +78,18 @@ def test_a_file_and_its_name_cannot_steer_the_terminal(tmp_path: Path) -> None:
         ["explain", str(file), "-v"],
         ["explain", undecodable, "-v"],
         ["explain", f"{file}:9-12"],
-        ["explain", f"{file}::\x1b[31mno"],
-        ["explain", str(file) + "\x1b[31m"],
+        ["explain", f"{file}::\x1b]0;x\x07no"],
+        ["explain", str(file) + "\x1b]0;x\x07"],
         ["fix", str(file), "--diff"],
         ["fix", str(file), "--write", "--yes", "--dry-run"],
         ["fix", str(file), "--diff", "--write", "--yes"],
         ["undo", "--list"],
         ["undo"],
-        ["hi", "-m", "no\x1b[31m.gguf"],
-        ["hi", "-o", "temp\x1b[31m", "1"],
-        ["\x1b[31m", "--nosuch\x1b[31m"],
-        ["\u202eexplain", "-s", "\x1b[31m", "--show-prompt"],
-        ["config", "show", "-s", "\x1b[31m\u202e"],
+        ["hi", "-m", "no\x1b]0;x\x07.gguf"],
+        ["hi", "-o", "temp\x1b]0;x\x07", "1"],
+        ["\x1b]0;x\x07", "--nosuch\x1b]0;x\x07"],
+        ["\u202eexplain", "-s", "\x1b]0;x\x07", "--show-prompt"],
+        ["config", "show", "-s", "\x1b]0;x\x07\u202e"],
     ):
         terminal = Terminal(*words, command=command)
         terminal.wait_for_end()
@@ -107,8 +107,8 @@ def test_prompt_files_and_settings_cannot_steer_the_terminal(
     (folder / "evil.md").write_text(
         f"---\n{head.format('evil', evil, evil)}---\n{{{{ question }}}}\n"
     )
-    (folder / "broken.md").write_text("---\nname: \x1b[31m\n---\n\x1b[31m\n")
-    (folder / "\x1b[31m.md").write_text("---\n---\n")
+    (folder / "broken.md").write_text("---\nname: \x1b]0;x\x07\n---\n\x1b]0;x\x07\n")
+    (folder / "\x1b]0;x\x07.md").write_text("---\n---\n")
     (private_home / "config" / "config.toml").write_text('system = "\\u001b[31m\\u202e"\n')
     command = talker("fine", tmp_path)
     for words in (

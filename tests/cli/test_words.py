@@ -55,6 +55,15 @@ def test_words_that_read_like_a_sentence_become_a_question(words: list[str]) -> 
     assert refused.value.hint == f'a question: llmchat "summarize {" ".join(words)}"'
 
 
+def test_a_sentence_about_no_file_becomes_a_question() -> None:
+    with pytest.raises(InputError) as refused:
+        sort("explain", "how do I sort a list")
+    assert refused.value.hint == 'a question: llmchat "explain how do I sort a list"'
+    piped = sort_words(find_prompt("explain"), ["why is it slow?"], [], {}, has_more=True)
+    assert piped == Words((), "why is it slow?")
+    assert sort("explain", "ap.py", "src/bb.py") == Words(("ap.py", "src/bb.py"))
+
+
 @pytest.mark.parametrize("word", ["explian", "explai", "explainn", "xplain", "explaim", "expalin"])
 def test_one_edit_away_from_a_command(word: str) -> None:
     assert is_one_edit_away(word, "explain")

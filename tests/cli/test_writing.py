@@ -1,6 +1,8 @@
 """Answers that become files: --diff, --write, -w FILE, and undo."""
 
+import json
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,73 @@ def test_a_cut_answer_is_never_written(file: Path, tmp_path: Path) -> None:
     assert file.read_text() == OLD
 
 
+def test_what_cut_the_answer_still_chooses_the_exit_code(file: Path, tmp_path: Path) -> None:
+    command = talker(FIXED * 20, tmp_path)
+    cut = {"REASON": "length"}
+    words = ("fix", str(file), "--diff")
+    done = llmchat(*words, "--fail-on-length", command=command, environment=cut)
+    assert (done.returncode, done.stdout) == (10, b"")
+    slowly = {"SLOWLY": "0.05"}
+    assert llmchat(*words, "--timeout", "1", command=command, environment=slowly).returncode == 124
+
+
+def test_a_pipe_gets_what_would_replace_the_text(file: Path, tmp_path: Path) -> None:
+    answer = f"The bug:\n```\n    return a - b\n```\nFixed:\n```python\n{NEW}```\n"
+    command = talker(answer, tmp_path)
+    assert llmchat("fix", str(file), command=command).stdout == NEW.encode()
+    piped = llmchat("fix", command=command, stdin=OLD.encode())
+    assert piped.stdout == NEW.encode()
+    elided = talker("```\ndef add(a, b):\n    # ... rest unchanged\n```\n", tmp_path)
+    done = llmchat("fix", str(file), command=elided)
+    assert (done.returncode, done.stdout.strip()) == (1, b"")
+    assert b"leaves out code" in done.stderr
+
+
+def test_what_was_typed_before_the_question_is_no_answer(file: Path, tmp_path: Path) -> None:
+    command = talker(FIXED, tmp_path)
+    slowly = {"SLOWLY": "0.2"}
+    terminal = Terminal("fix", str(file), "--write", command=command, environment=slowly)
+    terminal.wait_for(lambda: "The sign" in terminal.text)
+    terminal.type_line("y")
+    terminal.wait_for(lambda: "[y/N]" in terminal.text)
+    assert file.read_text() == OLD
+    terminal.type_line("n")
+    assert terminal.wait_for_end() == 6
+    assert file.read_text() == OLD
+
+
+def test_nobody_is_hurried_at_the_question(file: Path, tmp_path: Path) -> None:
+    terminal = Terminal(
+        "fix", str(file), "--write", "--timeout", "2", command=talker(FIXED, tmp_path)
+    )
+    terminal.wait_for(lambda: "[y/N]" in terminal.text)
+    time.sleep(2.2)
+    terminal.type_line("y")
+    assert terminal.wait_for_end() == 0
+    assert file.read_text() == NEW
+
+
+def test_other_files_come_along_and_stay_as_they_are(file: Path, tmp_path: Path) -> None:
+    other = file.parent / "other.py"
+    other.write_text("x = 1\n")
+    command = talker(FIXED, tmp_path)
+    done = llmchat("fix", str(file), "-wy", "-f", str(other), command=command)
+    assert done.returncode == 0
+    assert file.read_text() == NEW
+    assert other.read_text() == "x = 1\n"
+
+
+def test_json_holds_the_diff_and_what_was_written(file: Path, tmp_path: Path) -> None:
+    command = talker(FIXED, tmp_path)
+    done = llmchat("fix", "add.py", "--diff", "--json", command=command, folder=file.parent)
+    found = json.loads(done.stdout)
+    assert "+    return a + b" in found["diff"]
+    assert found["code"] == NEW
+    words = ("fix", "add.py", "-wy", "--output", "stream-json")
+    done = llmchat(*words, command=command, folder=file.parent)
+    assert json.loads(done.stdout.splitlines()[-1])["written"] == "add.py"
+
+
 def test_a_part_of_a_file_is_fixed_in_its_place(file: Path, tmp_path: Path) -> None:
     file.write_text(f"# above\n{OLD}# below\n")
     command = talker(FIXED, tmp_path)
@@ -110,22 +179,32 @@ def test_a_file_that_changed_meanwhile_is_left_alone(file: Path, tmp_path: Path)
     assert file.read_text() == "somebody else was here\n"
 
 
-@pytest.mark.parametrize("words", [["fix", "-", "--diff"], ["fix", "a.py", "b.py", "--diff"]])
-def test_what_cannot_be_changed_is_said(words: list[str], file: Path, tmp_path: Path) -> None:
-    for name in ("a.py", "b.py"):
-        (file.parent / name).write_text(OLD)
-    command = talker(FIXED, tmp_path)
-    done = llmchat(*words, command=command, stdin=OLD.encode(), folder=file.parent)
-    assert done.returncode in (1, 2)
-    assert done.stderr.startswith(b"error: ")
+@pytest.mark.parametrize("words", [["-"], [], ["add.py", "b.py"], ["."]])
+def test_what_cannot_be_changed_is_said_at_once(
+    words: list[str], file: Path, tmp_path: Path
+) -> None:
+    command, slowly = talker(FIXED, tmp_path), {"SLOWLY": "60"}
+    done = llmchat(
+        *("fix", *words, "--diff"),
+        command=command,
+        stdin=OLD.encode(),
+        folder=file.parent,
+        environment=slowly,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: fix changes ")
+    assert b"(llmchat fix FILE --diff)" in done.stderr
 
 
 def test_bad_places_to_write_are_refused_at_once(tmp_path: Path) -> None:
     command = talker("never", tmp_path)
-    for name in (str(tmp_path), str(tmp_path / "none" / "x.py"), "/dev/null"):
+    (tmp_path / "binary").write_bytes(b"\0\1")
+    for name in (str(tmp_path), str(tmp_path / "none" / "x.py"), "/dev/null", f"{tmp_path}/binary"):
         done = llmchat(
             "generate", "it", "-w", name, "-y", command=command, environment={"SLOWLY": "60"}
         )
         assert done.returncode == 1, name
         assert done.stderr.startswith(b"error: ")
     assert Path("/dev/null").is_char_device()
+    for name, code in {"-": 2, "": 1}.items():
+        assert llmchat("generate", "it", "-w", name, "-y", command=command).returncode == code
