@@ -115,6 +115,13 @@ class CodeBlockReader:
         )
 
 
+def has_code(text: str) -> bool:
+    """Whether there is a fenced block that is not empty."""
+    reader = CodeBlockReader()
+    pieces = [*reader.feed(text), *reader.close()]
+    return any(isinstance(piece, CodeLine) and piece.text.strip() for piece in pieces)
+
+
 def extract_code(text: str) -> str:
     """The first fenced block that is not empty, closed or not; the whole text without one.
 

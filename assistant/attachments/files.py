@@ -92,6 +92,8 @@ def _nearest(name: str) -> str:
     except OSError:
         return f"there is no folder {shown_name(str(path.parent))} either"
     close = get_close_matches(path.name, names, n=3)
+    # A common ending alone says nothing.
+    close = [match for match in close if get_close_matches(path.stem, [Path(match).stem], 1, 0.5)]
     if not close:
         return f"look what is there: ls {shown_name(str(path.parent))}"
     matches = (shown_name(str(Path(name).with_name(match))) for match in close)

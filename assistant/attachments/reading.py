@@ -44,6 +44,8 @@ def _read(name: str, stdin: IO[bytes] | None, max_bytes: int) -> Attached:
                 "there is nothing on standard input", "pipe text into it: cat FILE | …"
             )
         return given
+    if not name:
+        raise InputError("a file's name is empty", "name a file, or leave the option out")
     named = parse_name(name)
     if is_folder(named.path) and named == Named(name):
         from assistant.attachments.folders import read_folder  # few attach one

@@ -56,7 +56,7 @@ def _meant(ending: Sequence[Definition], parts: int) -> list[Definition]:
     exact = [found for found in ending if len(found.path) == parts]
     matches = exact or [found for found in ending if parts > 1 or not _is_constructor(found)]
     matches = [found for found in matches if not found.is_prototype] or matches
-    return [one for one in matches if not any(_is_inside(one, other) for other in matches)]
+    return _outermost(matches)
 
 
 def _keys(path: Iterable[str]) -> list[str]:
@@ -68,9 +68,13 @@ def _is_constructor(definition: Definition) -> bool:
     return len(definition.path) > 1 and definition.path[-1] == definition.path[-2]
 
 
-def _is_inside(one: Definition, other: Definition) -> bool:
-    outside, inside = other.lines, one.lines
-    return outside != inside and outside[0] <= inside[0] and inside[1] <= outside[1]
+def _outermost(matches: Sequence[Definition]) -> list[Definition]:
+    """Those that stand in no other one; of several on the same lines, all."""
+    outer: list[Definition] = []
+    for one in sorted(matches, key=lambda found: (found.lines[0], -found.lines[1])):
+        if not outer or one.lines == outer[-1].lines or one.lines[1] > outer[-1].lines[1]:
+            outer.append(one)
+    return outer
 
 
 def _ambiguous(found: Sequence[Definition], file_name: str, symbol: str) -> InputError:

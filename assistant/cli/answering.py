@@ -12,7 +12,7 @@ from assistant.cli.outcome import conclude
 from assistant.cli.output import JsonOutput, Output, open_output
 from assistant.cli.reading import QuestionReader
 from assistant.cli.report import Report
-from assistant.cli.targets import TargetWriter, check_target
+from assistant.cli.targets import TargetWriter, check_target, describe_target
 from assistant.config import Settings
 from assistant.conversation.session import Question, Session
 from assistant.engine.base import Engine
@@ -98,6 +98,8 @@ class _Answering:
     def _show_plan(self, engine: Engine, session: Session, question: Question) -> int:
         ledger = session.take_stock(question)
         self._output.show_plan(engine.info, ledger)
+        for sentence in describe_target(self._asked):
+            self._report.done(sentence)
         session.require_room(question, ledger)
         return OK
 

@@ -111,7 +111,7 @@ def _usage_error(err: TyperException) -> UsageError:
     option, see_help = getattr(err, "option_name", None), f"{command} --help"
     if option is None:
         message = err.format_message().rstrip(".")
-        message = message.replace("Got unexpected extra argument(s)", f"{command} takes no words")
+        message = message.replace("Got unexpected extra argument(s)", f"{command}: too many words")
         return UsageError(message, see_help)
     if not hasattr(err, "possibilities"):
         return UsageError(f"{option} needs a value", see_help)

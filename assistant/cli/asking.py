@@ -1,5 +1,6 @@
 """Asks the person at the terminal before something is changed; never where nobody can answer."""
 
+import signal
 import sys
 import termios
 from contextlib import suppress
@@ -17,12 +18,22 @@ def is_approved(question: str) -> bool:
     """Asks `question` with [y/N]; the end of input is a no, and so is what was typed before."""
     with suppress(OSError, termios.error):
         termios.tcflush(sys.stdin, termios.TCIFLUSH)
-    sys.stderr.write(f"{visible(question)} [y/N] ")
-    sys.stderr.flush()
-    answer = sys.stdin.readline()
+    text = f"{visible(question)} [y/N] "
+    # After Ctrl-Z and fg the question would stand far above.
+    previous = signal.signal(signal.SIGCONT, lambda _signal, _frame: _write(text))
+    try:
+        _write(text)
+        answer = sys.stdin.readline()
+    finally:
+        signal.signal(signal.SIGCONT, previous)
     if not answer.endswith("\n"):
         sys.stderr.write("\n")
     return answer.strip().lower() in ("y", "yes")
+
+
+def _write(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
 
 def require_approval(question: str, *, is_given: bool, hint: str = "--yes") -> None:

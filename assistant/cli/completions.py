@@ -1,5 +1,7 @@
 """What a shell offers after Tab. Nothing here reads a model or a prompt file as a whole."""
 
+from collections.abc import Callable, Sequence
+
 SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
 VARIABLE = "_LLMCHAT_COMPLETE"  # set by the shell's script; its value says what is wanted
 
@@ -26,5 +28,20 @@ def complete_settings(incomplete: str) -> list[str]:
     return [name for name in SETTINGS if name.startswith(incomplete)]
 
 
-def complete_shells(incomplete: str) -> list[str]:
-    return [shell for shell in SHELLS if shell.startswith(incomplete)]
+def complete_languages(incomplete: str) -> list[str]:
+    from assistant.conversation.language import LANGUAGES
+
+    return [code for code in LANGUAGES if code.startswith(incomplete)]
+
+
+def _one_of(words: Sequence[str]) -> Callable[[str], list[str]]:
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete
+
+
+complete_shells = _one_of(SHELLS)
+complete_outputs = _one_of(("text", "json", "stream-json"))
+complete_reasoning = _one_of(("show", "hide", "only"))
+complete_colors = _one_of(("auto", "always", "never"))

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import typer
 from typer.core import TyperCommand
 
 from assistant.cli.own_commands import OWN_COMMANDS, own_command
@@ -31,15 +32,27 @@ class QuestionGroup(PlainGroup):
         return ctx.args  # type: ignore[no-any-return]  # the context is Any
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] == "help" and not ctx.meta[IS_MEANT]:
+            args = self._asked_for_help(ctx, args)
         ask = self.get_command(ctx, QUESTION)
         if args[0] not in OWN_COMMANDS:
             ask_about_project(ctx, args)
         if ctx.meta[IS_MEANT]:
             return QUESTION, ask, ["--", *args]
         if self.get_command(ctx, args[0]) is None:
+            if not ctx.resilient_parsing:
+                _refuse_untrusted(args[0])
             return QUESTION, ask, args
         ctx.meta[IS_MEANT] = True
         return super().resolve_command(ctx, args)
+
+    def _asked_for_help(self, ctx: Any, args: list[str]) -> list[str]:
+        """`help` and `help COMMAND` are what people type; anything longer is a question."""
+        if len(args) == 1:
+            typer.echo(ctx.get_help())
+            raise typer.Exit
+        is_command = len(args) == 2 and self.get_command(ctx, args[1]) is not None
+        return [args[1], "--help"] if is_command else args
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Commands win over prompt files of the same name."""
@@ -91,6 +104,17 @@ def ask_about_project(ctx: Any, args: Sequence[str]) -> None:
         from assistant.cli.trust_command import settle_trust  # not for --help
 
         settle_trust(Report(sys.stderr, is_quiet=bool(ctx.params["quiet"])))
+
+
+def _refuse_untrusted(name: str) -> None:
+    """A prompt of a project that is not trusted is no question: its name would be answered."""
+    from assistant.trust import find_project
+
+    project = find_project()
+    if project and any(file.stem == name for file in project.files if file.suffix == ".md"):
+        raise UsageError(
+            f"{name} is a prompt of {project.folder}, which you do not trust", "llmchat trust"
+        )
 
 
 def _prepared(args: Sequence[str], *, is_strict: bool) -> list[str]:

@@ -5,9 +5,17 @@ from typing import Annotated
 
 import typer
 
-from assistant.cli.completions import complete_models
+from assistant.cli.completions import (
+    complete_colors,
+    complete_languages,
+    complete_models,
+    complete_outputs,
+    complete_reasoning,
+    complete_settings,
+)
 from assistant.config import Settings
 from assistant.config_sources import Given, Loaded, find_user_file, read_settings
+from assistant.errors import UsageError
 from assistant.trust import trusted_project
 
 MODEL = Annotated[
@@ -42,6 +50,7 @@ OPTION = Annotated[
         "--option",
         "-o",
         metavar="KEY VALUE",
+        autocompletion=complete_settings,
         help="Any setting: temperature (0: no chance), max_tokens, seed, window …; repeatable.",
     ),
 ]
@@ -50,17 +59,28 @@ OUTPUT = Annotated[
     typer.Option(
         "--output",
         metavar="FORM",
+        autocompletion=complete_outputs,
         help="text, json (one object; --json for short) or stream-json (an event a line).",
     ),
 ]
 LANG = Annotated[
     str | None,
-    typer.Option("--lang", metavar="LANGUAGE", help="Answer in it: zh, de, … (the locale's)."),
+    typer.Option(
+        "--lang",
+        metavar="LANGUAGE",
+        help="Answer in it: zh, de, … (the locale's).",
+        autocompletion=complete_languages,
+    ),
 ]
 EDIT = Annotated[bool | None, typer.Option("--edit", "-e", help="Write the question in $EDITOR.")]
 REASONING = Annotated[
     str | None,
-    typer.Option("--reasoning", metavar="MODE", help="show, hide or only: a model's thoughts."),
+    typer.Option(
+        "--reasoning",
+        metavar="MODE",
+        help="show, hide or only: a model's thoughts.",
+        autocompletion=complete_reasoning,
+    ),
 ]
 SHOW_PROMPT = Annotated[
     bool | None,
@@ -88,7 +108,13 @@ CONFIG = Annotated[
 ]
 NO_CONFIG = Annotated[bool | None, typer.Option("--no-config", help="Read no settings file.")]
 COLOR = Annotated[
-    str | None, typer.Option("--color", metavar="WHEN", help="auto, always or never.")
+    str | None,
+    typer.Option(
+        "--color",
+        metavar="WHEN",
+        help="auto, always or never.",
+        autocompletion=complete_colors,
+    ),
 ]
 QUIET = Annotated[bool | None, typer.Option("--quiet", "-q", help="No progress and no last line.")]
 VERBOSE = Annotated[
@@ -160,7 +186,10 @@ class Options:
         return self.load_settings().output != "text"
 
     def flags(self) -> dict[str, Given]:
-        """The settings that were typed."""
+        """The settings that were typed. Raises `UsageError` for an empty one."""
+        if "" in (self.model, self.system, self.lang, self.output, self.timeout):
+            empty = next(flag for name, flag in FLAGS.items() if getattr(self, name) == "")
+            raise UsageError(f"{empty} has an empty value", "leave it out, or name one")
         given = {
             name: Given("true" if value is True else as_text(value), shown)
             for name, shown in FLAGS.items()

@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
+from difflib import get_close_matches
 from functools import partial
 from typing import Annotated, Any, get_args
 
@@ -39,6 +40,19 @@ class PlainGroup(PlainValues, TyperGroup):
     pass
 
 
+class OwnGroup(PlainGroup):
+    """Says in our words that it has no such command."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
+            near = get_close_matches(args[0], self.commands, 1)
+            hint = f"did you mean {near[0]}?" if near else f"{', '.join(self.commands)}"
+            if len(args) > 1 and not near:
+                hint = f'a question: llmchat "{" ".join([ctx.info_name, *args])}"'
+            raise UsageError(f"{ctx.command_path} has no command {args[0]}", hint)
+        return super().resolve_command(ctx, args)
+
+
 # Rich's help takes longer to import than all of --help.
 FORM: dict[str, Any] = {
     "add_completion": False,
@@ -63,7 +77,7 @@ def make_command(
 
 def make_group(name: str, summary: str, functions: Mapping[str, Callable[..., None]]) -> Any:
     """Typer's group of commands that ask no model; its own name runs the first of them."""
-    maker = typer.Typer(**FORM, name=name, cls=PlainGroup)
+    maker = typer.Typer(**FORM, name=name, cls=OwnGroup)
     first = next(iter(functions.values()))
 
     def run_first(ctx: typer.Context, *, options: Options) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from assistant import paths
 from assistant.attachments.attached import Attached
+from assistant.attachments.names import STDIN
 from assistant.attachments.reading import attach
 from assistant.attachments.stdin import read_stdin
 from assistant.cli.asked import NO_QUESTION, Asked, is_piped
@@ -36,6 +37,8 @@ class QuestionReader:
     def read(self, prompt: PromptFile, interrupts: Interrupts) -> Question:
         """Raises `InputError`, `UsageError`."""
         named = [*self._asked.files, *(self._options.file or [])]
+        if STDIN in named and sys.stdin.isatty():
+            self._report.note(["type the text; Ctrl-D on a line of its own ends it"])
         attached = attach(named, sys.stdin.buffer, self._settings.max_input)
         reads_question = self._asked.text == "-" and Takes.QUESTION in prompt.needs
         piped = Attached()

@@ -1,6 +1,7 @@
 """What becomes of the code of an answer besides being shown: a new file, a change, a diff."""
 
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from assistant.attachments.names import STDIN, is_folder
@@ -10,6 +11,7 @@ from assistant.cli.color import has_color
 from assistant.cli.exit_codes import GENERAL
 from assistant.cli.output import Output
 from assistant.cli.report import Report
+from assistant.code_blocks import has_code
 from assistant.config import Color
 from assistant.conversation.session import Question
 from assistant.errors import InputError, NotApproved, UsageError
@@ -49,6 +51,14 @@ def _check_one_file(asked: Asked) -> None:
     if name == STDIN or is_folder(name):
         kind = "standard input" if name == STDIN else f"the folder {name}"
         raise UsageError(f"{asked.prompt} changes a file, not {kind}", hint)
+
+
+def describe_target(asked: Asked) -> Iterator[str]:
+    """What would be written, for who only wants to know."""
+    if asked.target.file is not None:
+        yield f"would write {asked.target.file}"
+    if asked.target.changes_file:
+        yield f"would change {asked.files[0]}, after asking"
 
 
 def _require_somebody(question: str, *, can_write: bool) -> None:
@@ -93,11 +103,24 @@ class TargetWriter:
         from assistant.edits.proposal import propose_change, propose_file  # few want it
 
         if self._target.file is not None:
-            return propose_file(self._target.file, answer.text)
+            proposal = propose_file(self._target.file, answer.text)
+            self._check_fence(answer, proposal)
+            return proposal
         file = question.attachments[0]
         if file.source is None:
             raise InputError(f"{file.name} is no file that could be changed", "name a file")
         return propose_change(file, answer.text)
+
+    def _check_fence(self, answer: Answer, proposal: "Proposal") -> None:
+        """Words must not take the place of code; a new file may hold what a person reads first."""
+        if has_code(answer.text):
+            return
+        if proposal.old is not None:
+            raise InputError(
+                f"the answer holds no fenced code, so {proposal.shown} stays as it is",
+                "ask again",
+            )
+        self._report.warning("the answer holds no fenced code: all of it was written")
 
     def _write(self, proposal: "Proposal") -> None:
         from assistant.edits.safe_write import write_proposal  # few want it

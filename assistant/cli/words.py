@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from assistant.attachments.names import is_attachable
 from assistant.cli.options import as_text
 from assistant.errors import InputError, UsageError
 from assistant.prompts.prompt_file import PromptFile, Takes
 
+SHORTEST_BEGINNING = 4  # of a command that is taken for a mistake
 LOOKS_LIKE_A_PATH = re.compile(r"/|\w\.\w|::")
 
 
@@ -47,6 +49,8 @@ def sort_words(
         question = as_text(" ".join([prompt.name, *words, *_spoken(chosen)])).replace('"', "'")
         hint = f'a question: llmchat "{question}"'
         raise InputError(f"there is no file {as_text(words[0])}", hint)
+    if takes_question and not said:
+        _refuse_unquoted(prompt, files)
     return Words(tuple(files), as_text(" ".join(said)))
 
 
@@ -65,15 +69,23 @@ def example(prompt: PromptFile) -> str:
 
 
 def refuse_mistyped(words: Sequence[str], commands: Iterable[str]) -> None:
-    """`explian app.py` is a mistake and not a question. Raises `UsageError`."""
+    """`explian app.py`, `expl app.py` and `EXPLAIN app.py` are mistakes and not questions.
+
+    Raises `UsageError`.
+    """
     if not words or not all(is_attachable(word) for word in words[1:]):
         return
     for command in commands:
-        if is_one_edit_away(words[0], command):
+        if _is_meant(words[0], command):
             raise UsageError(
                 f"there is no command {words[0]}",
                 f"did you mean {command}? a question goes after --",
             )
+
+
+def _is_meant(word: str, command: str) -> bool:
+    is_beginning = len(word) >= SHORTEST_BEGINNING and command.startswith(word.lower())
+    return is_beginning or word.lower() == command or is_one_edit_away(word, command)
 
 
 def is_one_edit_away(word: str, other: str) -> bool:
@@ -97,6 +109,17 @@ def _reads_like_a_sentence(names: Sequence[str]) -> bool:
     words = [word for name in names for word in name.split()]
     is_sentence = len(words) > 1 and not all(LOOKS_LIKE_A_PATH.search(word) for word in words)
     return is_sentence and not any(is_attachable(name) for name in names)
+
+
+def _refuse_unquoted(prompt: PromptFile, files: Sequence[str]) -> None:
+    """`explain app.py why is it slow`: what follows the files is the question about them."""
+    there = list(takewhile(is_attachable, files))
+    rest = files[len(there) :]
+    if not there or len(rest) < 2 or any(LOOKS_LIKE_A_PATH.search(word) for word in rest):
+        return
+    question = as_text(" ".join(rest)).replace('"', "'")
+    hint = f'about it: llmchat {as_text(" ".join([prompt.name, *there]))} -- "{question}"'
+    raise InputError(f"there is no file {as_text(rest[0])}", hint)
 
 
 def _spoken(chosen: Mapping[str, str]) -> list[str]:

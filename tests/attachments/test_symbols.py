@@ -1,5 +1,6 @@
 """FILE::symbol: in every language a definition comes whole, with what stands directly above."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -478,3 +479,12 @@ def test_a_parser_that_does_not_come_to_an_end_is_stopped(monkeypatch: pytest.Mo
     Path("slow.cpp").write_text("a<" * 100_000)
     with pytest.raises(InputError, match=r"slow.cpp cannot be read as C\+\+: it takes too long"):
         attach(["slow.cpp::x"], None)
+
+
+def test_very_many_definitions_of_one_name_are_told_apart_quickly(tmp_path: Path) -> None:
+    file = tmp_path / "many.py"
+    file.write_text("def f(): pass\n" * 20_000)
+    started = time.process_time()
+    with pytest.raises(InputError, match="has 20000 definitions of f: "):
+        attach([f"{file}::f"], None)
+    assert time.process_time() - started < 10

@@ -43,6 +43,11 @@ def test_words_that_are_offered(
         f"llmchat explain -m {models}": [str(models / "coder.gguf")],
         "llmchat completion z": ["zsh"],
         "llmchat --fail": ["--fail-on-length"],
+        "llmchat hi --output st": ["stream-json"],
+        "llmchat hi --color al": ["always"],
+        "llmchat hi --reasoning o": ["only"],
+        "llmchat hi --lang ja": ["ja"],
+        "llmchat hi -o temper": ["temperature"],
         "llmchat explain src": [],
     }.items():
         assert offered(line, capfd, monkeypatch) == expected, line

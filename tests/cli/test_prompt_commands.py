@@ -92,6 +92,19 @@ def test_commands_win_over_prompts(folder: Path, capfd: pytest.CaptureFixture[st
     assert "hidden by a command" in line or "hidden by command" in line
 
 
+def test_help_as_people_type_it(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["help"]) == 0
+    assert "Prompts:" in capfd.readouterr().out
+    assert run(["help", "shorten"]) == 0
+    assert "Make a text shorter" in capfd.readouterr().out
+    assert run(["config", "lsit"]) == 2
+    assert "llmchat config has no command lsit" in capfd.readouterr().err
+    assert run(["config", "is", "broken"]) == 2
+    assert 'a question: llmchat "config is broken"' in capfd.readouterr().err
+    assert run(["hi", "-s", ""]) == 2
+    assert "-s has an empty value" in capfd.readouterr().err
+
+
 def test_the_system_head_and_the_language_can_be_chosen(tmp_path: Path) -> None:
     command = talker("fine", tmp_path)
     shown = llmchat("hi", "-s", "Be {{ brief }}.", "--show-prompt", command=command).stdout.decode()
@@ -131,6 +144,10 @@ def test_a_project_prompt_is_a_command_once_trusted(tmp_path: Path) -> None:
     (folder / "shorten.md").write_text(PROMPT)
     command, inside = talker("fine", tmp_path), tmp_path / "project"
     words = ("shorten", "--to-length", "3", "x.txt", "--", "now")
+    refused = llmchat("shorten", "x.txt", command=command, folder=inside)
+    assert refused.returncode == 2
+    assert b"error: shorten is a prompt of " in refused.stderr
+    assert b"which you do not trust (llmchat trust)" in refused.stderr
     done = llmchat(*words, command=command, folder=inside)
     assert b"is left out until you trust it" in done.stderr
     (inside / "x.txt").write_text("text\n")

@@ -81,3 +81,17 @@ def test_more_or_less_than_one_edit(word: str) -> None:
 def test_a_question_that_begins_like_a_command_is_a_question() -> None:
     refuse_mistyped(["explian", "this", "to", "me"], ["explain"])
     refuse_mistyped(["what", "app.py"], ["explain"])
+
+
+@pytest.mark.parametrize("word", ["expla", "EXPLAIN", "Explain"])
+def test_a_beginning_and_another_case_are_mistakes_too(word: str) -> None:
+    with pytest.raises(UsageError, match="there is no command"):
+        refuse_mistyped([word, "app.py"], ["explain"])
+    refuse_mistyped([word, "this"], ["explain"])
+
+
+def test_words_after_a_file_are_shown_as_the_question_about_it() -> None:
+    with pytest.raises(InputError) as refused:
+        sort("explain", "app.py", "why", "is", "it", "slow")
+    assert refused.value.hint == 'about it: llmchat explain app.py -- "why is it slow"'
+    assert sort("explain", "app.py", "b.py", "c.py") == Words(("app.py", "b.py", "c.py"))

@@ -196,6 +196,25 @@ def test_what_cannot_be_changed_is_said_at_once(
     assert b"(llmchat fix FILE --diff)" in done.stderr
 
 
+def test_words_never_take_the_place_of_code(file: Path, tmp_path: Path) -> None:
+    command = talker("I cannot do that.\n", tmp_path)
+    done = llmchat("generate", "it", "-w", str(file), "-y", command=command)
+    assert done.returncode == 1
+    assert b"the answer holds no fenced code, so " in done.stderr
+    assert file.read_text() == OLD
+    done = llmchat("generate", "it", "-w", str(file.parent / "new.txt"), command=command)
+    assert done.returncode == 0
+    assert b"no fenced code" in done.stderr
+
+
+def test_a_dry_run_says_what_would_be_written(file: Path, tmp_path: Path) -> None:
+    command = talker(FIXED, tmp_path)
+    done = llmchat("generate", "it", "-w", str(file), "--dry-run", command=command)
+    assert done.stderr.decode() == f"would write {file}\n"
+    done = llmchat("fix", str(file), "-w", "--dry-run", command=command)
+    assert done.stderr.decode() == f"would change {file}, after asking\n"
+
+
 def test_bad_places_to_write_are_refused_at_once(tmp_path: Path) -> None:
     command = talker("never", tmp_path)
     (tmp_path / "binary").write_bytes(b"\0\1")
