@@ -27,7 +27,7 @@ class Color(StrEnum):
     NEVER = "never"
 
 
-class Output(StrEnum):
+class OutputForm(StrEnum):
     TEXT = "text"
     JSON = "json"
     STREAM_JSON = "stream-json"
@@ -69,7 +69,7 @@ SAMPLING_RANGES: dict[str, tuple[type, float, float]] = {
 # ── what a setting takes ────────────────────────────────────────────────────────────────────
 
 
-class Takes(NamedTuple):  # as a dataclass, and Setting as well, they would cost --help 1 ms
+class ValueKind(NamedTuple):  # as a dataclass, and Setting as well, they would cost --help 1 ms
     """`words` follow "it" in messages; `read` raises `ValueError` or `KeyError`.
 
     `types` are those of its values in TOML, `empty` is typed for the empty text.
@@ -81,25 +81,25 @@ class Takes(NamedTuple):  # as a dataclass, and Setting as well, they would cost
     empty: str = ""
 
 
-def _text(words: str) -> Takes:
-    return Takes(f"takes {words}", str, (str,))
+def _text(words: str) -> ValueKind:
+    return ValueKind(f"takes {words}", str, (str,))
 
 
-def _one_of(known: Collection[str], kind: Callable[[str], str] = str) -> Takes:
+def _one_of(known: Collection[str], kind: Callable[[str], str] = str) -> ValueKind:
     def read(text: str) -> str:
         if text not in known:
             raise ValueError
         return "" if text == empty else kind(text)
 
     empty = AUTO if AUTO in known and kind is str else ""
-    return Takes(f"is one of {', '.join(known)}", read, (str,), empty)
+    return ValueKind(f"is one of {', '.join(known)}", read, (str,), empty)
 
 
-def _in_range(kind: type, low: float, high: float) -> Takes:
+def _in_range(kind: type, low: float, high: float) -> ValueKind:
     # 5.0 is shown as 5
     low_shown, high_shown = (f"{end:,}".removesuffix(".0") for end in (low, high))
     numbers = "a whole number" if kind is int else "a number"
-    return Takes(
+    return ValueKind(
         f"takes {numbers} from {low_shown} to {high_shown}",
         partial(_read_number, kind, low, high),
         (int,) if kind is int else (int, float),
@@ -119,10 +119,21 @@ def _read_whole(text: str) -> int:
     return int(text)
 
 
-WHOLE = Takes("takes a whole number", _read_whole, (int,))
-SWITCH = Takes(f"is one of {', '.join(SWITCHES)}", SWITCHES.__getitem__, (bool, int))
+def _read_language(text: str) -> str:
+    from assistant.spoken_languages import language_name  # not for --help
+
+    try:
+        language_name(text)
+    except UsageError as err:
+        raise ValueError from err
+    return text
+
+
+LANGUAGE = ValueKind("takes a language: de, zh-TW, German", _read_language, (str,))
+WHOLE = ValueKind("takes a whole number", _read_whole, (int,))
+SWITCH = ValueKind(f"is one of {', '.join(SWITCHES)}", SWITCHES.__getitem__, (bool, int))
 COLORS = _one_of(tuple(Color), Color)
-OUTPUTS = _one_of(tuple(Output), Output)
+OUTPUTS = _one_of(tuple(OutputForm), OutputForm)
 
 
 # ── the settings ────────────────────────────────────────────────────────────────────────────
@@ -131,13 +142,13 @@ OUTPUTS = _one_of(tuple(Output), Output)
 class Setting(NamedTuple):
     """What is known of a setting beside its name and its default."""
 
-    takes: Takes
+    takes: ValueKind
     sentence: str
     is_for_projects: bool
 
 
 def _setting(
-    default: Value, takes: Takes, sentence: str, *, is_for_projects: bool = False
+    default: Value, takes: ValueKind, sentence: str, *, is_for_projects: bool = False
 ) -> Value:
     about = Setting(takes, sentence, is_for_projects)
     return field(default=default, metadata={"setting": about})
@@ -194,7 +205,7 @@ class Settings:
     )
     lang: str = _setting(
         "",
-        _text("a language"),
+        LANGUAGE,
         "The language of answers; empty: that of the locale.",
         is_for_projects=True,
     )
@@ -202,16 +213,14 @@ class Settings:
         "",
         _one_of(REASONING),
         "What a model thinks before it answers; empty: show on a terminal, hide in a pipe.",
-        is_for_projects=True,
     )
-    output: Output = _setting(  # noqa: RUF009 # as above
-        Output.TEXT, OUTPUTS, "The form of what is written."
+    output: OutputForm = _setting(  # noqa: RUF009 # as above
+        OutputForm.TEXT, OUTPUTS, "The form of what is written."
     )
     timeout: float = _setting(
         0.0,
         _in_range(float, 0, 1_000_000),
         "Seconds after which an answer is stopped; 0: never.",
-        is_for_projects=True,
     )
 
     @property
@@ -228,7 +237,6 @@ class Settings:
 
 
 SETTINGS: dict[str, Setting] = {spec.name: spec.metadata["setting"] for spec in fields(Settings)}
-FOR_SAMPLING = tuple("max_tokens" if n == "max_new_tokens" else n for n in SAMPLING_RANGES)
 FOR_PROJECTS = tuple(name for name, setting in SETTINGS.items() if setting.is_for_projects)
 
 
@@ -259,13 +267,15 @@ def check_setting(name: str, text: str, given_as: str, hint: str = "") -> Any:
         raise UsageError(f"{given_as}: it {takes.words}", hint) from err
 
 
-def check_sampling(name: str, value: object, shown: str) -> float | int:
-    """The value in its type and range. Raises `UsageError` that calls it `shown`."""
-    takes = _in_range(*SAMPLING_RANGES[name])
+def check_sampling(name: str, value: object) -> float | int:
+    """A choice of `SamplingChoices` in its type and range. Raises `UsageError` that names it."""
+    kind = _in_range(*SAMPLING_RANGES[name])
     try:
-        return takes.read(str(value))  # type: ignore[return-value]  # a range gives numbers
-    except ValueError as err:
-        raise UsageError(f"{shown} {value}: it {takes.words}") from err
+        if type(value) in kind.types:
+            return kind.read(str(value))  # type: ignore[return-value]  # a range gives numbers
+    except ValueError:
+        pass
+    raise UsageError(f"{name}: it {kind.words}")
 
 
 def nearest(name: str, known: Collection[str]) -> str:
@@ -274,4 +284,4 @@ def nearest(name: str, known: Collection[str]) -> str:
 
     near = [word for word in known if name and word.startswith(name)]
     near = near or get_close_matches(name[:80], known, 1)
-    return f"did you mean {near[0]}?" if near else "known: " + ", ".join(known)
+    return f"did you mean {near[0]}?" if near else f"known: {', '.join(known) or 'none'}"

@@ -46,7 +46,10 @@ def find_user_file(named: str | None = None) -> Path:
     """The user's own file, or the one named instead. Raises `UsageError` when that is missing."""
     if named is None:
         return paths.config_folder() / "config.toml"
-    file = Path(os.path.abspath(os.path.expanduser(named)))  # noqa: PTH100, PTH111 # without a home folder, Path raises
+    try:
+        file = Path(os.path.abspath(os.path.expanduser(named)))  # noqa: PTH100, PTH111 # without a home folder, Path raises
+    except OSError as err:
+        raise UsageError("the current folder is gone", "cd somewhere else") from err
     if not os.path.exists(file):  # noqa: PTH110 # a Path raises when the name is too long
         raise UsageError(f"there is no file {named}", "--no-config reads none")
     return file
@@ -125,8 +128,8 @@ def _short(text: str) -> str:
 # ── saving ──────────────────────────────────────────────────────────────────────────────────
 
 
-def save_setting(file: Path, name: str, text: str) -> None:
-    """Sets it in a file, which keeps its comments and order.
+def save_setting(file: Path, name: str, text: str, *, is_dry_run: bool = False) -> None:
+    """Sets it in a file, which keeps its comments and order; a dry run only checks.
 
     Raises `UsageError` for a wrong value or file, `AssistantError` when it cannot be written.
     """
@@ -135,12 +138,13 @@ def save_setting(file: Path, name: str, text: str) -> None:
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise UsageError(f"{name} {text}: it is not UTF-8")
     value: Any = check_setting(name, text, f"{name} {text}")
-    set_key(file, name, text if str in SETTINGS[name].takes.types else value)
+    typed = text if str in SETTINGS[name].takes.types else value
+    set_key(file, name, typed, is_dry_run=is_dry_run)
 
 
-def remove_setting(file: Path, name: str) -> bool:
+def remove_setting(file: Path, name: str, *, is_dry_run: bool = False) -> bool:
     """Removes a key from a file, known or not; False: the file does not have it."""
-    is_removed = remove_key(file, name)
+    is_removed = remove_key(file, name, is_dry_run=is_dry_run)
     if not is_removed and name not in SETTINGS:
         raise UsageError(f"unknown setting {name}", nearest(name, tuple(SETTINGS)))
     return is_removed

@@ -63,6 +63,11 @@ def writable(folder: Path) -> Path:
     return temporary
 
 
+def is_temporary(folder: Path) -> bool:
+    """Whether what is kept there may be gone after a reboot, because there is no better place."""
+    return folder.is_relative_to(_temporary_root())
+
+
 def _folder(kind: str) -> Path:
     home = os.environ.get("LLMCHAT_HOME", "")
     if home:

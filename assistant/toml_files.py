@@ -3,14 +3,13 @@
 Which keys a file may have, and what they mean, is not known here.
 """
 
-import os
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from assistant.errors import AssistantError, UsageError
+from assistant.safe_files import replace_file
 
 MAX_BYTES = 1 << 20
 
@@ -34,7 +33,7 @@ def read_toml(path: Path) -> TomlFile | None:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # also where a file is in a folder's place
         return None
     except IsADirectoryError as err:
         raise UsageError(f"{path} is a folder, not a file", f"rmdir {path}") from err
@@ -46,53 +45,40 @@ def read_toml(path: Path) -> TomlFile | None:
     return TomlFile(path, text := _decode(path, data), _parse(path, text))
 
 
-def set_key(path: Path, key: str, value: str | float) -> None:
+def set_key(path: Path, key: str, value: str | float, *, is_dry_run: bool = False) -> None:
     """Sets one key at the top level; comments, order and all else stay. Raises as reading does."""
     document = _editable(path)
     document[key] = value
-    replace_file(path, document.as_string())
+    if not is_dry_run:
+        write_toml(path, document.as_string())
 
 
-def remove_key(path: Path, key: str) -> bool:
+def remove_key(path: Path, key: str, *, is_dry_run: bool = False) -> bool:
     """Removes one key at the top level; False: it is not there."""
     document = _editable(path)
     if key not in document:
         return False
     document.remove(key)
-    replace_file(path, document.as_string())
+    if not is_dry_run:
+        write_toml(path, document.as_string())
     return True
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Writes a file that only its owner may read, all of it or nothing; a link stays a link.
+def write_toml(path: Path, text: str) -> None:
+    """Writes all of it or nothing; a link stays a link.
 
-    Raises `AssistantError` when its folder cannot be made or written.
+    Only its owner may read a new file; one that is there keeps its permissions. Raises
+    `AssistantError` when its folder cannot be made or written.
     """
-    target = path.resolve()
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
+        target = path.resolve()
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            _write_durably(temporary, text.encode())
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as err:
+        replace_file(target, text.encode(), 0o600)
+    except (OSError, RuntimeError) as err:  # RuntimeError: links in a circle
         raise AssistantError(
-            f"{path} cannot be written: {err.strerror or err}",
+            f"{path} cannot be written: {getattr(err, 'strerror', None) or err}",
             "set LLMCHAT_HOME to a folder that you may write",
         ) from err
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    with suppress(FileNotFoundError):
-        path.unlink()  # of a run with the same number that was killed
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "wb") as file:  # noqa: PTH123 # a descriptor
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
 
 
 def _decode(path: Path, data: bytes) -> str:

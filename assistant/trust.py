@@ -6,25 +6,28 @@ is checked where they are read; nothing here looks inside.
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 
 from assistant import paths
 from assistant.errors import AssistantError, InputError, UsageError
-from assistant.toml_files import read_toml, replace_file
+from assistant.safe_files import locked
+from assistant.toml_files import read_toml, write_toml
 
 SETTINGS_FILE = ".llmchat.toml"
 PROMPTS_FOLDER = Path(".llmchat", "prompts")
 MAX_FILE_BYTES = 64 << 10
 MAX_PROMPTS = 100
 MAX_DECISIONS = 1_000  # older ones are asked about again
+LOCK_SECONDS = 10.0  # writing takes milliseconds, unless the disk is slow
 HEADER = "# What you answered about the settings and prompts of folders: llmchat trust [--no]\n"
 
 # Folder and content → trusted.
 _Decisions = dict[tuple[str, str], bool]
-_not_saved: _Decisions = {}  # answers that hold for this process because nothing can be written
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,7 @@ def decision(project: Project) -> bool | None:
     """None: the user was not asked yet about what it contains now."""
     if project.problem:
         return False
-    key = _key(project)
-    return _not_saved[key] if key in _not_saved else _read_decisions()[0].get(key)
+    return _read_decisions()[0].get(_key(project))
 
 
 def decisions_problem() -> str:
@@ -84,20 +86,16 @@ def decisions_problem() -> str:
 def remember(project: Project, *, is_trusted: bool) -> None:
     """Keeps the answer; a file of answers that cannot be read is moved aside.
 
-    Raises `AssistantError` when nothing can be written: the answer holds for this process.
+    Raises `AssistantError` when nothing can be written: nobody has answered then.
     """
     if project.problem and is_trusted:
         raise InputError(project.problem, "a project that cannot be read cannot be trusted")
-    decisions, problem = _read_decisions()
-    key = _key(project)
-    decisions.pop(key, None)  # the newest stands last
-    decisions[key] = is_trusted
-    try:
+    with _alone():
+        decisions, problem = _read_decisions()
+        key = _key(project)
+        decisions.pop(key, None)  # the newest stands last
+        decisions[key] = is_trusted
         _save(dict(list(decisions.items())[-MAX_DECISIONS:]), is_broken=bool(problem))
-    except AssistantError:
-        _not_saved[key] = is_trusted
-        raise
-    _not_saved.pop(key, None)
 
 
 # ── what a project contains ─────────────────────────────────────────────────────────────────
@@ -196,20 +194,36 @@ def _read_decisions() -> tuple[_Decisions, str]:
         return {}, f"{path} is not what llmchat wrote"
 
 
-def _save(decisions: _Decisions, *, is_broken: bool) -> None:
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Nobody else keeps an answer meanwhile, which would be lost. Raises `AssistantError`."""
     folder = paths.state_folder()
     if paths.writable(folder) != folder:
         raise AssistantError(
-            f"{folder} cannot be written: the answer is not kept",
+            f"{folder} cannot be written, so the answer does not count",
             "set LLMCHAT_HOME to a folder that you may write",
         )
+    lock = folder / "trust.lock"
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(lock, LOCK_SECONDS))
+        except OSError as err:
+            reason = err.strerror or f"another llmchat has held it for {LOCK_SECONDS:g} seconds"
+            raise AssistantError(
+                f"{lock}: {reason}, so the answer does not count",
+                f"see who: fuser {quote(str(lock))}",
+            ) from err
+        yield
+
+
+def _save(decisions: _Decisions, *, is_broken: bool) -> None:
     path = trust_file()
     if is_broken:
         try:
             path.replace(path.with_suffix(".broken"))
         except OSError as err:
             raise AssistantError(f"{path} cannot be moved aside: {err.strerror}") from err
-    replace_file(path, HEADER + "".join(_row(*key, yes) for key, yes in decisions.items()))
+    write_toml(path, HEADER + "".join(_row(*key, yes) for key, yes in decisions.items()))
 
 
 def _row(folder: str, content: str, is_trusted: bool) -> str:

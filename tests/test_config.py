@@ -12,12 +12,12 @@ from conftest import SCALE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assistant import safe_files
 from assistant.config import (
     FOR_PROJECTS,
-    FOR_SAMPLING,
     SETTINGS,
     Color,
-    Output,
+    OutputForm,
     SamplingChoices,
     Settings,
     check_sampling,
@@ -28,6 +28,7 @@ from assistant.config_sources import (
     Given,
     Loaded,
     find_user_file,
+    read_file,
     read_settings,
     remove_setting,
     save_setting,
@@ -58,10 +59,11 @@ TYPED = {
     "output": "json",
     "timeout": "1.5",
 }
+FOR_SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty", "max_tokens", "seed")
 ALL = Settings(
     *("a.gguf", Color.NEVER, 2048, "q8_0", 2, 1000, "cuda", "bf16", True),
     *(0.5, 40, 0.9, 0.05, 1.1, 1, 4294967295),
-    *("Be brief.", "German", "only", Output.JSON, 1.5),
+    *("Be brief.", "German", "only", OutputForm.JSON, 1.5),
 )
 BARE = ("window", "threads", "max_input", "int8", *FOR_SAMPLING, "timeout")  # without quotes
 
@@ -281,6 +283,11 @@ def test_files_that_are_no_settings(tmp_path: Path) -> None:
         read_settings({}, user_file=file, project_file=None, environment={})
 
 
+def test_a_file_in_the_place_of_the_folder_is_no_file_of_settings(tmp_path: Path) -> None:
+    (tmp_path / "config").touch()
+    assert read_file(tmp_path / "config" / "config.toml") == {}
+
+
 def test_a_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         read_settings({}, user_file=tmp_path, project_file=None, environment={})
@@ -299,9 +306,8 @@ def test_what_a_project_may_not_set(name: str, tmp_path: Path) -> None:
     message, hint = refusal("", tmp_path, project=f"\n{toml(name)}")
     assert message == f".llmchat.toml, line 2: a project may not set {name}"
     assert hint == f"it may set {', '.join(FOR_PROJECTS)}"
-    assert {"model", "device", "dtype", "int8", "threads", "color", "output"}.isdisjoint(
-        FOR_PROJECTS
-    )
+    assert {"model", "device", "dtype", "int8", "threads"}.isdisjoint(FOR_PROJECTS)
+    assert {"color", "output", "reasoning", "timeout"}.isdisjoint(FOR_PROJECTS)
 
 
 def test_what_a_project_may_set(tmp_path: Path) -> None:
@@ -334,8 +340,8 @@ def test_values_out_of_range_are_refused(value: str) -> None:
         read(flags={"temperature": value})
     assert caught.value.message == expected
     with pytest.raises(UsageError) as caught:
-        check_sampling("temperature", value, "-o temperature")
-    assert caught.value.message == expected
+        check_sampling("temperature", value)
+    assert caught.value.message == "temperature: it takes a number from 0 to 5"
 
 
 def test_the_stronger_choice_wins() -> None:
@@ -418,6 +424,34 @@ def test_a_linked_file_stays_linked(tmp_path: Path) -> None:
     save_setting(file, "seed", "2")
     assert file.is_symlink()
     assert (tmp_path / "dotfiles" / "llmchat.toml").read_text() == "seed = 2\n"
+
+
+def test_a_file_keeps_its_permissions(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("seed = 1\n")
+    file.chmod(0o644)
+    save_setting(file, "seed", "2")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o644
+
+
+def test_a_saved_file_is_on_the_disk_under_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(safe_files, "sync_folder", synced.append)
+    save_setting(tmp_path / "config.toml", "seed", "1")
+    assert synced == [tmp_path]
+
+
+def test_a_named_file_in_a_folder_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(UsageError, match="the current folder is gone") as caught:
+        find_user_file("mine.toml")
+    assert caught.value.hint == "cd somewhere else"
 
 
 def test_a_file_that_cannot_be_written_stays_whole(

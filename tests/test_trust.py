@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 
 from assistant import paths, trust
 from assistant.errors import AssistantError, InputError
+from assistant.safe_files import locked
 from assistant.trust import (
     Project,
     decision,
@@ -267,7 +270,7 @@ def test_answers_of_somebody_else_do_not_count(
     assert decisions_problem() == f"{trust_file()} belongs to somebody else"
 
 
-def test_an_answer_that_cannot_be_kept_holds_for_this_process(
+def test_an_answer_that_cannot_be_kept_does_not_count(
     folder: Path, private_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
@@ -275,7 +278,34 @@ def test_an_answer_that_cannot_be_kept_holds_for_this_process(
     with pytest.raises(AssistantError) as caught:
         remember(found(folder), is_trusted=True)
     assert "cannot be written" in caught.value.message
-    assert decision(found(folder)) is True
+    assert decision(found(folder)) is None
     (private_home / "state").unlink()
     remember(found(folder), is_trusted=False)
     assert decision(found(folder)) is False
+
+
+def test_answers_given_at_the_same_time_are_all_kept(folder: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom assistant.trust import find_project, remember\n"
+        "for n in range(10):\n"
+        "    folder = Path(sys.argv[1] + str(n))\n"
+        "    folder.mkdir()\n"
+        "    (folder / '.llmchat.toml').write_text('seed = 1')\n"
+        "    remember(find_project(folder), is_trusted=True)\n"
+    )
+    children = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path / name)]) for name in "abc"
+    ]
+    assert [child.wait() for child in children] == [0, 0, 0]
+    assert len(tomllib.loads(trust_file().read_text())["project"]) == 30
+
+
+def test_an_answer_waits_for_another_one_and_gives_up_in_the_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trust, "LOCK_SECONDS", 0.05)
+    lock = paths.writable(paths.state_folder()) / "trust.lock"
+    with locked(lock, 0), pytest.raises(AssistantError, match="another llmchat") as caught:
+        remember(found(folder), is_trusted=True)
+    assert caught.value.hint == f"see who: fuser {lock}"
+    assert decision(found(folder)) is None

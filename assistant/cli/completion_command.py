@@ -9,7 +9,14 @@ import typer
 from assistant.cli.completions import SHELLS, VARIABLE, complete_shells
 from assistant.cli.options import Options
 from assistant.cli.report import Report
-from assistant.errors import UsageError
+from assistant.errors import AssistantError, UsageError
+
+# What installing writes, the script first; PowerShell alone knows its own file.
+CHANGED = {
+    "bash": ("~/.bash_completions/llmchat.sh", "~/.bashrc"),
+    "zsh": ("~/.zfunc/_llmchat", "~/.zshrc"),
+    "fish": ("~/.config/fish/completions/llmchat.fish",),
+}
 
 Shell = Annotated[
     str | None, typer.Argument(metavar="SHELL", hidden=True, autocompletion=complete_shells)
@@ -34,10 +41,15 @@ def completion(
     if not install:
         typer.echo(shell_script(shell))
         return
-    _, path = install_script(shell)
-    Report(sys.stderr, is_quiet=bool(options.quiet)).done(
-        f"wrote {path}; a new terminal completes llmchat"
-    )
+    _check_shell(shell)
+    report = Report(sys.stderr, is_quiet=bool(options.quiet))
+    places = " and ".join(CHANGED.get(shell, ("$PROFILE",)))
+    if options.dry_run:
+        report.warning(f"would write {places}")
+        return
+    path = install_script(shell)
+    places = places if shell in CHANGED else str(path)
+    report.done(f"wrote {places}; a new terminal completes llmchat")
 
 
 def complete(command: Any, wanted: str) -> int:
@@ -57,9 +69,25 @@ def shell_script(shell: str) -> str:
     return str(get_completion_script(prog_name="llmchat", complete_var=VARIABLE, shell=shell))
 
 
-def install_script(shell: str) -> tuple[str, Path]:
-    """Adds it to the shell's own files. Returns shell and file."""
+def install_script(shell: str) -> Path:
+    """Adds it to the shell's own files. Returns that of the script. Raises `AssistantError`."""
+    from subprocess import SubprocessError
+
     from typer._completion_shared import install  # private, too
 
-    found: tuple[str, Path] = install(shell=shell, prog_name="llmchat", complete_var=VARIABLE)
-    return found
+    try:
+        found: tuple[str, Path] = install(shell=shell, prog_name="llmchat", complete_var=VARIABLE)
+    except (OSError, RuntimeError, SubprocessError, UnicodeError) as err:  # RuntimeError: no home
+        raise AssistantError(
+            f"the completion of {shell} cannot be installed: {err}",
+            f"llmchat completion {shell} writes it to standard output",
+        ) from err
+    return found[1]
+
+
+def _check_shell(shell: str) -> None:
+    """PowerShell has to say itself where its file is."""
+    import shutil  # takes 8 ms
+
+    if shell not in CHANGED and shutil.which(shell) is None:
+        raise AssistantError(f"there is no {shell} on this machine", f"one of {', '.join(CHANGED)}")

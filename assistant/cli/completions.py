@@ -29,7 +29,7 @@ def complete_settings(incomplete: str) -> list[str]:
 
 
 def complete_languages(incomplete: str) -> list[str]:
-    from assistant.conversation.language import LANGUAGES
+    from assistant.spoken_languages import LANGUAGES
 
     return [code for code in LANGUAGES if code.startswith(incomplete)]
 

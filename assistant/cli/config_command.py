@@ -1,9 +1,7 @@
 """`llmchat config`: what is set and by whom, where files are, and changing the user's own."""
 
-import json
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +21,8 @@ from assistant.config_sources import (
     save_setting,
 )
 from assistant.errors import UsageError
-from assistant.rendering.tables import table_lines
+from assistant.model_store.local_models import TORCH_PREFIX
+from assistant.rendering.tables import write_table
 from assistant.trust import find_project, trust_file, trusted_project
 
 Key = Annotated[
@@ -38,7 +37,9 @@ def show(_ctx: typer.Context, *, options: Options) -> None:
     \b
     llmchat config show
     """
-    show_settings(options.load(), _report(options), as_json=options.wants_json)
+    as_json = options.wants_json
+    has_sentences = bool(options.verbose)
+    show_settings(options.load(), _report(options), as_json=as_json, has_sentences=has_sentences)
 
 
 def path(_ctx: typer.Context, *, options: Options) -> None:
@@ -57,7 +58,8 @@ def set_(_ctx: typer.Context, key: Key = None, value: Value = None, *, options: 
     llmchat config set temperature 0.2
     llmchat config set model ~/models/qwen2.5-coder-7b-instruct-q4_k_m.gguf
     """
-    change_setting(find_user_file(options.config), key, value, _report(options))
+    file, is_dry_run = find_user_file(options.config), bool(options.dry_run)
+    change_setting(file, key, value, _report(options), is_dry_run=is_dry_run)
 
 
 def unset(_ctx: typer.Context, key: Key = None, *, options: Options) -> None:
@@ -66,7 +68,8 @@ def unset(_ctx: typer.Context, key: Key = None, *, options: Options) -> None:
     \b
     llmchat config unset temperature
     """
-    clear_setting(find_user_file(options.config), key, _report(options))
+    file, is_dry_run = find_user_file(options.config), bool(options.dry_run)
+    clear_setting(file, key, _report(options), is_dry_run=is_dry_run)
 
 
 def show_settings(
@@ -76,15 +79,15 @@ def show_settings(
     values = {name: getattr(loaded.settings, name) for name in SETTINGS}
     if as_json:
         origins = loaded.origins
-        _write_json({n: {"value": v, "origin": origins[n]} for n, v in values.items()})
+        rows = {n: {"value": v, "origin": origins[n]} for n, v in values.items()}
+        _write_json(rows)
     else:
         sentences = {name: [SETTINGS[name].sentence] if has_sentences else [] for name in SETTINGS}
-        _write_table(
-            [
-                [name, setting_text(name, value) or "-", loaded.origins[name], *sentences[name]]
-                for name, value in values.items()
-            ]
-        )
+        table = [
+            [name, setting_text(name, value) or "-", loaded.origins[name], *sentences[name]]
+            for name, value in values.items()
+        ]
+        write_table(table, sys.stdout)
     project = find_project()
     if project is not None and (reason := left_out(project)):
         report.warning(reason)
@@ -108,14 +111,29 @@ def show_paths(*, as_json: bool) -> None:
     if as_json:
         _write_json({name: str(place) for name, place in places.items()})
     else:
-        _write_table([[name, str(place)] for name, place in places.items()])
+        write_table([[name, str(place)] for name, place in places.items()], sys.stdout)
 
 
-def change_setting(file: Path, key: str | None, value: str | None, report: Report) -> None:
+def _from_everywhere(model: str) -> str:
+    """A model's path that holds in every folder; names, and what is not there, stay."""
+    prefix = TORCH_PREFIX if model.startswith(TORCH_PREFIX) else ""
+    name = model.removeprefix(prefix)
+    path = os.path.expanduser(name)  # noqa: PTH111 # without a home folder, Path raises
+    return f"{prefix}{os.path.abspath(path)}" if os.path.exists(path) else model  # noqa: PTH100, PTH110 # as above
+
+
+def change_setting(
+    file: Path, key: str | None, value: str | None, report: Report, *, is_dry_run: bool = False
+) -> None:
     """Saves it, and says who overrides it. Raises `AssistantError`."""
     if key is None or value is None:
         raise UsageError("config set needs a key and a value", "llmchat config set KEY VALUE")
-    save_setting(file, key, value)
+    if key == "model":
+        value = _from_everywhere(value)
+    save_setting(file, key, value, is_dry_run=is_dry_run)
+    if is_dry_run:
+        report.warning(f"would write {key} = {value} to {file}")
+        return
     report.note([f"{key} = {value}", str(file)])
     try:
         loaded = read_settings({}, user_file=file, project_file=_project_file())
@@ -127,12 +145,14 @@ def change_setting(file: Path, key: str | None, value: str | None, report: Repor
         report.warning(f"saved; here {loaded.origins[key]} wins: {key} is {now}")
 
 
-def clear_setting(file: Path, key: str | None, report: Report) -> None:
+def clear_setting(file: Path, key: str | None, report: Report, *, is_dry_run: bool = False) -> None:
     """Removes it, also a key that is no setting. Raises `AssistantError`."""
     if key is None:
         raise UsageError("config unset needs a key", "llmchat config unset KEY")
-    if not remove_setting(file, key):
+    if not remove_setting(file, key, is_dry_run=is_dry_run):
         report.warning(f"{key} is not set in {file}")
+    elif is_dry_run:
+        report.warning(f"would remove {key} from {file}")
 
 
 def _project_file() -> Path | None:
@@ -145,10 +165,6 @@ def _report(options: Options) -> Report:
 
 
 def _write_json(value: object) -> None:
-    # As ASCII: what a terminal would obey or hide is an escape then.
-    sys.stdout.write(json.dumps(value, indent=2).replace("\x7f", "\\u007f") + "\n")
+    from assistant.rendering.json_lines import write_object  # engines' events: not for --help
 
-
-def _write_table(rows: Sequence[Sequence[str]]) -> None:
-    columns = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else None
-    sys.stdout.writelines(f"{line}\n" for line in table_lines(rows, columns))
+    write_object(value, sys.stdout)

@@ -1,7 +1,6 @@
 """`llmchat doctor`: whether all that llmchat needs is there and works; --disk: what takes room."""
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +9,7 @@ import typer
 
 from assistant.cli.exit_codes import GENERAL, OK
 from assistant.cli.options import Options
-from assistant.errors import AssistantError
+from assistant.errors import AssistantError, UsageError
 
 if TYPE_CHECKING:
     from assistant.config import Settings
@@ -27,11 +26,12 @@ def doctor(_ctx: typer.Context, disk: DISK = False, *, options: Options) -> None
     llmchat doctor
     llmchat doctor --disk
     """
+    wants_json = _wants_json(options)
     if disk:
-        show_disk_use(wants_json=options.wants_json)
+        show_disk_use(wants_json=wants_json)
         raise typer.Exit(OK)
     color = _has_color(options.load_settings)
-    code = run_checks(options.load_settings, has_color=color, wants_json=options.wants_json)
+    code = run_checks(options.load_settings, has_color=color, wants_json=wants_json)
     raise typer.Exit(code)
 
 
@@ -54,13 +54,25 @@ def run_checks(load: "Callable[[], Settings]", *, has_color: bool, wants_json: b
 def show_disk_use(*, wants_json: bool) -> None:
     from assistant.doctor.disk import disk_use  # only for those who ask
     from assistant.doctor.showing import write_disk_use, write_disk_use_json
+    from assistant.rendering.tables import terminal_columns
 
     use = disk_use(os.environ)
     if wants_json:
         write_disk_use_json(use, sys.stdout)
     else:
-        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        write_disk_use(use, sys.stdout, columns)
+        write_disk_use(use, sys.stdout, terminal_columns(sys.stdout))
+
+
+def _wants_json(options: Options) -> bool:
+    """A wrong setting is for the checks to say; only --output is refused at once."""
+    try:
+        return options.wants_json
+    except UsageError:
+        if options.output is None:
+            return False
+        from assistant.config import check_setting
+
+        return bool(check_setting("output", options.output, f"--output {options.output}") != "text")
 
 
 def _subject(load: "Callable[[], Settings]", *, has_color: bool) -> "Subject":
@@ -97,8 +109,9 @@ def _has_color(load: "Callable[[], Settings]") -> bool:
 
 
 def _prompts() -> "Iterator[PromptState]":
+    from assistant.cli.command_of_prompt import check_variable_names
     from assistant.doctor.settings import PromptState
     from assistant.prompts.finding import list_prompts  # YAML and templates: 60 ms
 
-    for prompt in list_prompts():
+    for prompt in list_prompts(check=check_variable_names):
         yield PromptState(prompt.path, prompt.error)

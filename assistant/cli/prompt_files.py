@@ -1,6 +1,5 @@
 """The user's prompt files: lists all, shows one, begins a new one, edits and checks it."""
 
-import json
 import re
 import sys
 from collections.abc import Collection
@@ -14,6 +13,8 @@ from assistant.errors import AssistantError, UsageError
 from assistant.prompts.finding import Listed, find_prompt_path, list_prompts
 from assistant.prompts.folders import NAME, Origin, built_in_folder, prompt_names, user_folder
 from assistant.prompts.front_matter import read_prompt, read_text
+from assistant.rendering.json_lines import write_object
+from assistant.rendering.tables import write_table
 from assistant.visible_text import visible
 
 START = "_new.md"  # beside the built-in prompts
@@ -24,7 +25,9 @@ def write_list(commands: Collection[str], out: TextIO, *, as_json: bool) -> None
 
     `commands` are names that mean something else than a prompt.
     """
-    listed = list_prompts(commands)
+    from assistant.cli.command_of_prompt import check_variable_names  # Typer: only for commands
+
+    listed = list_prompts(commands, check_variable_names)
     if as_json:
         rows = [
             {
@@ -37,15 +40,10 @@ def write_list(commands: Collection[str], out: TextIO, *, as_json: bool) -> None
             }
             for prompt in listed
         ]
-        out.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        write_object(rows, out)
         return
-    import shutil  # takes 8 ms
-
-    from assistant.rendering.tables import table_lines
-
-    columns = shutil.get_terminal_size().columns if out.isatty() else None
     table = [(prompt.name, prompt.origin.value, _about(prompt)) for prompt in listed]
-    out.writelines(f"{line}\n" for line in table_lines(table, columns))
+    write_table(table, out)
 
 
 def show_prompt(name: str, report: Report) -> None:
@@ -65,29 +63,40 @@ def show_prompt(name: str, report: Report) -> None:
     sys.stdout.buffer.write(data)
 
 
-def edit_prompt(name: str, report: Report) -> None:
+def edit_prompt(name: str, report: Report, *, is_dry_run: bool = False) -> None:
     """Edits the user's file and checks it. Raises `UsageError`; what was written is kept."""
+    from assistant.cli.command_of_prompt import check_variable_names  # as above
+
     path = user_folder() / f"{name}.md"
     if not (NAME.fullmatch(name) and path.is_file()):
         raise _not_the_users(name)
+    if is_dry_run:
+        report.warning(f"would open {path} in your editor")
+        return
     edit_file(path)
     try:
-        read_prompt(path).check_templates()
+        prompt = read_prompt(path)
+        prompt.check_templates()
+        check_variable_names(prompt)
     except UsageError as err:
         raise UsageError(err.message, f"{err.hint}; llmchat prompts edit {name}") from err
     report.note([f"llmchat {name}", str(path)])
 
 
-def create_prompt(name: str, source: str | None, commands: Collection[str]) -> Path:
+def create_prompt(
+    name: str, source: str | None, commands: Collection[str], *, is_dry_run: bool = False
+) -> Path:
     """Writes the user's file `name`: the commented start, or a copy of the prompt `source`.
 
-    Raises `UsageError` when the name is taken or cannot be one.
+    A dry run only says where. Raises `UsageError` when the name is taken or cannot be one.
     """
     _check_free(name, commands)
     if source is None:
         text = (built_in_folder() / START).read_text("utf-8").replace("NAME", name)
     else:
         text = _renamed(read_text(find_prompt_path(source)[1]), source, name)
+    if is_dry_run:
+        return user_folder() / f"{name}.md"
     folder = paths.writable(user_folder())
     if folder != user_folder():
         raise AssistantError(

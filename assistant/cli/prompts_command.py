@@ -46,7 +46,8 @@ def edit(_ctx: typer.Context, name: Name = None, *, options: Options) -> None:
     """
     from assistant.cli import prompt_files  # see list_
 
-    prompt_files.edit_prompt(_given(name, "edit"), _report(options))
+    is_dry_run = bool(options.dry_run)
+    prompt_files.edit_prompt(_given(name, "edit"), _report(options), is_dry_run=is_dry_run)
 
 
 def new(_ctx: typer.Context, name: Name = None, source: From = None, *, options: Options) -> None:
@@ -59,7 +60,11 @@ def new(_ctx: typer.Context, name: Name = None, source: From = None, *, options:
     from assistant.cli import prompt_files  # see list_
 
     name = _given(name, "new")
-    path = prompt_files.create_prompt(name, source, OWN_COMMANDS)
+    is_dry_run = bool(options.dry_run)
+    path = prompt_files.create_prompt(name, source, OWN_COMMANDS, is_dry_run=is_dry_run)
+    if is_dry_run:
+        _report(options).warning(f"would write {path}")
+        return
     sys.stdout.write(f"{visible(str(path)) if sys.stdout.isatty() else path}\n")
     if sys.stdin.isatty() and sys.stdout.isatty():
         prompt_files.edit_prompt(name, _report(options))

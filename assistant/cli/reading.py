@@ -102,7 +102,7 @@ def _say_if_waiting(report: Report) -> None:
 
 def _language(prompt: PromptFile, options: Options, settings: Settings) -> str:
     """The locale decides only where people read the answer and the prompt leaves it open."""
-    from assistant.conversation.language import language_name, language_of_locale
+    from assistant.spoken_languages import language_name, language_of_locale
 
     if options.lang:
         return language_name(as_text(options.lang))

@@ -21,7 +21,8 @@ Every setting has one name: `NAME = VALUE` in a file, `LLMCHAT_NAME` in the envi
 
 The first that says something wins; `llmchat config show` says which did. `--config FILE` reads
 another file in place of your own, `--no-config` reads neither yours nor the project's. Whatever is
-wrong in any of them is an error that names file, line and key; nothing is ignored.
+wrong in any of them is an error that names file, line and key. Only a variable LLMCHAT_… that is no
+setting is ignored; `llmchat doctor` names it.
 
 A project's file is found in the current folder or above it, up to the repository's root. It may set
 what shapes an answer, and nothing that names a file, chooses a device, or changes what you get to

@@ -33,7 +33,8 @@ def check_target(asked: Asked, *, can_write: bool) -> None:
         if target.file == STDIN:
             raise UsageError("-w - would be standard output", "leave -w out")
         old = propose_file(target.file, "anything")
-        _require_somebody(f"replace {old.shown}?", can_write=can_write or old.old is None)
+        is_free = old.old is None and not old.is_link
+        _require_somebody(f"replace {old.shown}?", can_write=can_write or is_free)
     if target.shows_diff or target.changes_file:
         _check_one_file(asked)
     if target.changes_file:
@@ -128,8 +129,15 @@ class TargetWriter:
         changes = self._target.changes_file
         if changes and not self._target.shows_diff and not self._is_approved:
             self._report.text(self._diff_to_approve(proposal))
-        question = f"{'write' if changes else 'replace'} {proposal.shown}?"
-        require_approval(question, is_given=self._is_approved or proposal.old is None)
+        if proposal.loses_much and self._is_approved:
+            raise NotApproved(
+                f"{proposal.shown}: {proposal.loses_much}", "without --yes you are asked"
+            )
+        if proposal.loses_much:
+            self._report.warning(proposal.loses_much)
+        question = f"{'replace' if proposal.old is not None else 'write'} {proposal.shown}?"
+        is_free = proposal.old is None and not proposal.is_link
+        require_approval(question, is_given=self._is_approved or is_free)
         warning = write_proposal(proposal)
         if warning:
             self._report.warning(warning)

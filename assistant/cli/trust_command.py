@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -12,17 +13,19 @@ from assistant.cli.options import Options
 from assistant.cli.report import Report
 from assistant.config import setting_text
 from assistant.config_sources import read_file
-from assistant.errors import AssistantError, InputError
-from assistant.rendering.tables import clip
+from assistant.errors import AssistantError, InputError, UsageError
 from assistant.trust import (
     Project,
     decision,
     decisions_problem,
     find_project,
     remember,
+    trust_file,
 )
 
-VALUE_CELLS = 200  # of a setting that is shown before the question
+SHOWN_CHARACTERS = 200  # of a setting or a system message that is shown before the question
+MAX_NAMED = 5  # files; of more the folder is named
+QUOTE = '"'
 
 Folder = Annotated[str | None, typer.Argument(metavar="FOLDER", hidden=True)]
 No = Annotated[bool | None, typer.Option("--no", help="Leave out what the project brings.")]
@@ -35,12 +38,22 @@ def trust(_ctx: typer.Context, folder: Folder = None, no: No = None, *, options:
     llmchat trust
     llmchat trust --no ~/downloads/something
     """
-    report = Report(sys.stderr, is_quiet=bool(options.quiet))
-    change_trust(folder, report, is_trusted=not no, is_approved=bool(options.yes))
+    change_trust(
+        folder,
+        Report(sys.stderr, is_quiet=bool(options.quiet)),
+        is_trusted=not no,
+        is_approved=bool(options.yes),
+        is_dry_run=bool(options.dry_run),
+    )
 
 
 def change_trust(
-    folder: str | None, report: Report, *, is_trusted: bool, is_approved: bool
+    folder: str | None,
+    report: Report,
+    *,
+    is_trusted: bool,
+    is_approved: bool,
+    is_dry_run: bool = False,
 ) -> None:
     """Shows what the project of `folder` (None: the current one) brings, asks unless it
     `is_approved`, and keeps the answer. Raises `AssistantError`."""
@@ -48,6 +61,11 @@ def change_trust(
     if is_trusted:
         for line in _contents(project):
             report.warning(line)
+    if is_dry_run:
+        end = "trusted" if is_trusted else "left out"
+        report.warning(f"would write to {trust_file()} that {project.folder} is {end}")
+        return
+    if is_trusted:
         question = f"use this in {project.folder} until it changes?"
         require_approval(question, is_given=is_approved, hint="llmchat trust --yes")
     if problem := decisions_problem():
@@ -104,12 +122,15 @@ def _project_of(folder: str | None) -> Project:
 
 
 def _contents(project: Project) -> list[str]:
-    """A line for each file. Raises `UsageError` when the settings are wrong."""
+    """A line for each file, and how to read them. Raises `UsageError` for wrong settings."""
     lines = [f"{project.folder} brings"]
     for file in project.files:
-        line = f"- {file.relative_to(project.folder)}, {_size(file)}"
-        lines.append(line + (_values(file) if file == project.settings_file else ""))
-    return lines
+        holds = _values(file) if file == project.settings_file else _instructions(file)
+        lines.append(f"- {file.relative_to(project.folder)}, {_size(file)}: {holds}")
+    names = [quote(str(file)) for file in project.files]
+    if len(names) > MAX_NAMED:
+        names = [*names[:1], f"{quote(str(project.prompts_folder))}/*.md"]
+    return [*lines, f"read all of it: less {' '.join(names)}"]
 
 
 def _size(file: Path) -> str:
@@ -122,6 +143,26 @@ def _size(file: Path) -> str:
 def _values(file: Path) -> str:
     shown = []
     for name, value in read_file(file, is_project=True).items():
-        text = clip(setting_text(name, value), VALUE_CELLS)
-        shown.append(f'{name} = "{text}"' if isinstance(value, str) else f"{name} = {text}")
-    return ": " + (", ".join(shown) or "it sets nothing")
+        text = setting_text(name, value)
+        quotes = QUOTE if isinstance(value, str) else ""
+        shown.append(f"{name} = {_beginning(text, quotes)}")
+    return ", ".join(shown) or "it sets nothing"
+
+
+def _instructions(file: Path) -> str:
+    """How the system message of a prompt begins."""
+    from assistant.prompts.front_matter import read_prompt  # YAML: only for this question
+
+    try:
+        system = read_prompt(file).system
+    except UsageError as err:
+        return f"no prompt: {err.message.removeprefix(f'{file}, ')}"
+    return f"system {_beginning(system, QUOTE, most_lines=1)}" if system else "no system message"
+
+
+def _beginning(text: str, quotes: str, most_lines: int | None = None) -> str:
+    """A text in quotes; when it is long, as much as has room, and how much more there is."""
+    lines = text.split("\n")
+    shown = "\n".join(lines[:most_lines])[:SHOWN_CHARACTERS]
+    more = len(text) - len(shown)
+    return f"{quotes}{shown}{quotes}" + (f" … {more:,} more characters" if more else "")

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +13,7 @@ from assistant.cli.report import Report
 
 if TYPE_CHECKING:
     from assistant.edits.undo import Undone
-    from assistant.edits.undo_journal import UndoEntry
+    from assistant.edits.undo_journal import DamagedEntry, UndoEntry
 
 List = Annotated[
     bool,
@@ -62,24 +63,16 @@ def show_undo(*, is_forced: bool, has_color: bool) -> None:
 
 def show_writes(*, as_json: bool) -> None:
     """What can be undone, newest first, on standard output. Raises `AssistantError`."""
-    import shutil  # takes 10 ms
+    from assistant.edits.undo import list_journal  # as above
+    from assistant.rendering.tables import write_table
 
-    from assistant.edits.undo import list_writes  # as above
-    from assistant.rendering.tables import table_lines
-
-    entries = list_writes()
+    entries = list_journal()
     if as_json:
-        import json  # few want it
+        from assistant.rendering.json_lines import write_object  # few want it
 
-        # As ASCII: what a terminal would obey or hide is an escape then.
-        sys.stdout.write(json.dumps([_as_json(entry) for entry in entries], indent=2) + "\n")
-        return
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    rows = [
-        [_time(entry), f"+{entry.added}", f"-{entry.removed}", _name(entry)] for entry in entries
-    ]
-    for line in table_lines(rows, columns, right=(1, 2)):
-        sys.stdout.write(line + "\n")
+        write_object([_as_json(entry) for entry in entries], sys.stdout)
+    else:
+        write_table([_row(entry) for entry in entries], sys.stdout, right=(1, 2))
 
 
 def _what_it_did(undone: "Undone") -> str:
@@ -93,18 +86,30 @@ def _what_it_did(undone: "Undone") -> str:
             return f"{entry.shown} is as it was before {_time(entry)}"
 
 
-def _as_json(entry: "UndoEntry") -> dict[str, str | int | float | bool]:
+def _as_json(entry: "UndoEntry | DamagedEntry") -> dict[str, str | int | float | bool | None]:
+    """A damaged one has no file, only the journal's own, in `damaged`."""
+    from assistant.edits.undo_journal import UndoEntry  # as above
+
+    if not isinstance(entry, UndoEntry):
+        nothing = dict.fromkeys(("file", "seconds", "was_new", "added", "removed"))
+        return {**nothing, "damaged": str(entry.file)}
     return {
         "file": str(entry.path),
         "seconds": entry.seconds,
         "was_new": entry.was_new,
         "added": entry.added,
         "removed": entry.removed,
+        "damaged": None,
     }
 
 
-def _name(entry: "UndoEntry") -> str:
-    return f"{entry.shown} (new)" if entry.was_new else entry.shown
+def _row(entry: "UndoEntry | DamagedEntry") -> tuple[str, str, str, str]:
+    from assistant.edits.undo_journal import UndoEntry  # as above
+
+    if not isinstance(entry, UndoEntry):
+        return "damaged", "", "", f"cannot be undone: rm {quote(str(entry.file))}"
+    name = f"{entry.shown} (new)" if entry.was_new else entry.shown
+    return _time(entry), f"+{entry.added}", f"-{entry.removed}", name
 
 
 def _time(entry: "UndoEntry") -> str:

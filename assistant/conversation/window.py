@@ -77,8 +77,12 @@ def require_room(ledger: Ledger, droppable: Collection[str] = ()) -> None:
 
 def _remedy(ledger: Ledger, droppable: Collection[str]) -> str:
     """The least to leave out: the smallest thing whose absence suffices, else the largest ones."""
-    over = ledger.measure.tokens + SMALLEST_ANSWER - ledger.window
     sizes = {name: count for name, count in ledger.by_source().items() if name in droppable}
+    if not sizes:
+        return "ask with fewer words, or -m MODEL with a larger window"
+    if list(sizes) == ["stdin"]:
+        return "send a part of it: … | head -n 500 | llmchat …"
+    over = ledger.measure.tokens + SMALLEST_ANSWER - ledger.window
     enough = [name for name, count in sizes.items() if count >= over]
     dropped, saved = enough[-1:], 0
     if not enough:

@@ -19,7 +19,7 @@ MAX_SAID = 300  # characters of a child's last words
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ChildAnswer:
     """What a child wrote as JSON; else `problem` says in words how it ended.
 
     `signal` is what killed it, "" when nothing did.
@@ -67,30 +67,32 @@ class Child:
             self._process.kill()
             self._process.communicate()
 
-    def answer(self) -> Answer:
+    def answer(self) -> ChildAnswer:
         """Waits for the end, but not longer than the seconds that it was given."""
         if self._process is None:
-            return Answer(problem=self._problem)
+            return ChildAnswer(problem=self._problem)
         try:
             said, errors = self._process.communicate(timeout=max(0.0, self._end - monotonic()))
         except subprocess.TimeoutExpired:
-            return Answer(problem=f"it did not answer within {self._seconds:g} seconds")
+            return ChildAnswer(problem=f"it did not answer within {self._seconds:g} seconds")
         return _read(self._process.returncode, said, errors)
 
 
-def _read(code: int, said: bytes, errors: bytes) -> Answer:
+def _read(code: int, said: bytes, errors: bytes) -> ChildAnswer:
     if code < 0:
         name = _signal_name(-code)
-        return Answer(problem=f"it was killed by {name}", signal=name)
+        return ChildAnswer(problem=f"it was killed by {name}", signal=name)
     if code > 0:
-        return Answer(problem=f"it ended with {code}: {_last_line(errors) or 'without a word'}")
+        return ChildAnswer(
+            problem=f"it ended with {code}: {_last_line(errors) or 'without a word'}"
+        )
     try:
         content = json.loads(_last_line(said, None))
     except ValueError:
         content = None
     if not isinstance(content, dict):
-        return Answer(problem="it did not answer")
-    return Answer(content)
+        return ChildAnswer(problem="it did not answer")
+    return ChildAnswer(content)
 
 
 def _signal_name(number: int) -> str:

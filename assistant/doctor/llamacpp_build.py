@@ -5,7 +5,7 @@ import shlex
 import sys
 
 from assistant.doctor.check import Check, check, failed, ok
-from assistant.doctor.children import Answer
+from assistant.doctor.children import ChildAnswer
 from assistant.doctor.llamacpp_probe import PACKAGE, installed_version
 
 PROBE = "assistant.doctor.llamacpp_probe"
@@ -23,7 +23,7 @@ def rebuild_command() -> str:
 
 
 @check("llama.cpp")
-def check_llamacpp(answer: Answer) -> Check:
+def check_llamacpp(answer: ChildAnswer) -> Check:
     if answer.signal == "SIGILL":
         return failed("llama.cpp was built for another processor (SIGILL)", rebuild_command())
     if answer.problem:
@@ -34,7 +34,7 @@ def check_llamacpp(answer: Answer) -> Check:
     return ok(f"{PACKAGE} {answer.content.get('version')}, built for the {where}")
 
 
-def _hint(answer: Answer) -> str:
+def _hint(answer: ChildAnswer) -> str:
     if not installed_version():
         return f"{shlex.quote(sys.executable)} -m pip install 'llama-cpp-python>=0.3.36,<0.4'"
     missing = MISSING_LIBRARY.search(str(answer.content["error"]))

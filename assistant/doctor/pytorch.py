@@ -1,7 +1,7 @@
 """PyTorch, which only hf: models need; a child process has looked at it (pytorch_probe.py)."""
 
 from assistant.doctor.check import Check, check, failed, ok, warning
-from assistant.doctor.children import Answer
+from assistant.doctor.children import ChildAnswer
 
 PROBE = "assistant.doctor.pytorch_probe"
 INSTALL = "pip install 'llmchat[torch]'"
@@ -9,7 +9,7 @@ IMPORT_SECONDS = 60.0  # from a cold disk
 
 
 @check("PyTorch")
-def check_pytorch(answer: Answer, *, is_needed: bool) -> Check:
+def check_pytorch(answer: ChildAnswer, *, is_needed: bool) -> Check:
     """`is_needed`: the chosen model runs on it, so that what is wrong with it is a failure."""
     wrong = failed if is_needed else warning
     if answer.problem:

@@ -1,15 +1,14 @@
 """Checks and sizes as lines for a person, or as JSON for a program."""
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TextIO
 
 from assistant.doctor.check import Check, Status
 from assistant.doctor.disk import DiskUse
 from assistant.doctor.sizes import size_text
-from assistant.rendering.tables import clip, table_lines
-from assistant.visible_text import visible
+from assistant.rendering.json_lines import write_object
+from assistant.rendering.tables import clip, one_line, table_lines
 
 MARKS = {Status.OK: "✓", Status.WARNING: "!", Status.FAILED: "✗"}
 COLORS = {Status.OK: 32, Status.WARNING: 33, Status.FAILED: 31}  # green, yellow, red
@@ -30,10 +29,12 @@ class CheckLines:
         """Says at the end how it went. False when something failed."""
         for check in checks:
             self._checks.append(check)
-            self._say(f"{self._mark(check.status)} {check.name:{NAME_COLUMNS}} {_line(check.says)}")
+            self._say(
+                f"{self._mark(check.status)} {check.name:{NAME_COLUMNS}} {one_line(check.says)}"
+            )
             if check.hint:
                 arrow = "→" if self._has_marks else "->"
-                self._say(f"    {arrow} {_line(check.hint)}")
+                self._say(f"    {arrow} {one_line(check.hint)}")
         self._say(self._conclusion())
         return not self._count(Status.FAILED)
 
@@ -60,7 +61,7 @@ class CheckLines:
 def write_checks_json(checks: Iterable[Check], out: TextIO) -> bool:
     """A list of objects. False when something failed."""
     found = list(checks)
-    _write_json([asdict(check) for check in found], out)
+    write_object([asdict(check) for check in found], out)
     return all(check.status is not Status.FAILED for check in found)
 
 
@@ -73,13 +74,13 @@ def write_disk_use(use: DiskUse, out: TextIO, columns: int | None) -> None:
         out.write(f"{size_text(row.size_bytes):>{SIZE_COLUMNS}}  {line}\n")
         if row.is_partial:
             out.write(f"{'':{SIZE_COLUMNS}}  some of it cannot be read, and is not counted\n")
-        out.write(f"{'':{SIZE_COLUMNS}}  {arrow} {_line(row.to_free)}\n")
+        out.write(f"{'':{SIZE_COLUMNS}}  {arrow} {one_line(row.to_free)}\n")
     out.write(f"{size_text(use.total_bytes):>{SIZE_COLUMNS}}  in all\n")
     for disk in use.disks:
         free, size = size_text(disk.free_bytes), size_text(disk.size_bytes)
         out.write(
             clip(
-                f"{free:>{SIZE_COLUMNS}}  free of {size} on the disk of {_line(str(disk.path))}",
+                f"{free:>{SIZE_COLUMNS}}  free of {size} on the disk of {one_line(str(disk.path))}",
                 columns,
             )
         )
@@ -88,11 +89,10 @@ def write_disk_use(use: DiskUse, out: TextIO, columns: int | None) -> None:
 
 def write_disk_use_json(use: DiskUse, out: TextIO) -> None:
     """One object: rows, total_bytes, disks."""
-    _write_json(asdict(use) | {"total_bytes": use.total_bytes}, out)
-
-
-def _write_json(content: Sequence[object] | dict[str, object], out: TextIO) -> None:
-    out.write(json.dumps(content, indent=2, default=str) + "\n")
+    rows, disks = (
+        [asdict(one) | {"path": str(one.path)} for one in of] for of in (use.rows, use.disks)
+    )
+    write_object({"rows": rows, "disks": disks, "total_bytes": use.total_bytes}, out)
 
 
 def _can_write(out: TextIO, text: str) -> bool:
@@ -105,7 +105,3 @@ def _can_write(out: TextIO, text: str) -> bool:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
-def _line(text: str) -> str:
-    return visible(" ".join(text.split()))

@@ -1,13 +1,13 @@
 """What a child process found in the model's vocabulary and template (template_probe.py)."""
 
 from assistant.doctor.check import Check, Status, check, failed
-from assistant.doctor.children import Answer
+from assistant.doctor.children import ChildAnswer
 from assistant.doctor.llamacpp_build import rebuild_command
 
 PROBE = "assistant.doctor.template_probe"
 
 
-def vocabulary_checks(answer: Answer) -> list[Check]:
+def vocabulary_checks(answer: ChildAnswer) -> list[Check]:
     """The child's own checks, or one that says how it ended."""
     if "checks" not in answer.content:
         return [_ended(answer)]
@@ -18,7 +18,7 @@ def vocabulary_checks(answer: Answer) -> list[Check]:
 
 
 @check("vocabulary")
-def _ended(answer: Answer) -> Check:
+def _ended(answer: ChildAnswer) -> Check:
     if answer.signal == "SIGILL":
         return failed("llama.cpp was built for another processor (SIGILL)", rebuild_command())
     return failed(

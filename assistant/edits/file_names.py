@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from assistant.errors import InputError
 from assistant.visible_text import visible
 
 _ESCAPES = {
@@ -13,8 +14,14 @@ _ESCAPES = {
 
 
 def relative_name(path: Path) -> str:
-    """Relative to the current folder when the file is below it, else absolute."""
-    absolute = os.path.abspath(path)  # noqa: PTH100 # a link keeps its own name
+    """Relative to the current folder when the file is below it, else absolute.
+
+    Raises `InputError` for a relative path when the current folder was deleted.
+    """
+    try:
+        absolute = os.path.abspath(path)  # noqa: PTH100 # a link keeps its own name
+    except OSError as err:
+        raise InputError("the current folder is gone", "cd somewhere else") from err
     try:
         return str(Path(absolute).relative_to(Path.cwd()))
     except (OSError, ValueError):  # the current folder is gone, or the file is elsewhere
@@ -23,7 +30,11 @@ def relative_name(path: Path) -> str:
 
 def shown_file(path: Path) -> str:
     """`relative_name` as one line of visible text."""
-    name = relative_name(path)
+    return shown_name(relative_name(path))
+
+
+def shown_name(name: str) -> str:
+    """A file's name as one line of visible text."""
     return visible(name.replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t"))
 
 

@@ -1,17 +1,16 @@
-"""The bytes of a file replaced at once: whoever reads it sees the old ones or the new ones.
+"""What stands in a file, and other bytes in their place: in words when that cannot be.
 
-The new file is written beside the old one, brought to the disk and renamed. It gets the old
-one's permissions, extended attributes and, where that is allowed, owner; a hard link parts from
-the other names of the file.
+A hard link parts from the other names of the file.
 """
 
 import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from assistant import safe_files
 from assistant.edits.file_names import shown_file
 from assistant.errors import InputError
 
@@ -59,17 +58,8 @@ def replace_file(
 
     Raises `InputError` when that fails or something else stands there; then nothing has changed.
     """
-    temporary = target.parent / f".llmchat-{os.urandom(6).hex()}.tmp"  # short: names have limits
     with writing_reasons(target, shown):
-        try:
-            write_synced(temporary, new, mode, target if expected is not None else None)
-            check_unchanged(target, expected, shown)
-            os.replace(temporary, target)  # noqa: PTH105 # a test stands in for this one
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
-    sync_folder(target.parent)
+        safe_files.replace_file(target, new, mode, lambda: check_unchanged(target, expected, shown))
 
 
 def check_unchanged(target: Path, expected: bytes | None, shown: str) -> None:
@@ -77,53 +67,6 @@ def check_unchanged(target: Path, expected: bytes | None, shown: str) -> None:
     if read_current(target, shown) != expected:
         what = "has changed" if expected is not None else "has appeared"
         raise InputError(f"{shown} {what} meanwhile; it was left alone", "ask again")
-
-
-def sync_folder(folder: Path) -> None:
-    """Brings a rename to the disk where the file system can do that by itself."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def write_synced(path: Path, data: bytes, mode: int, like: Path | None = None) -> None:
-    """A file that must not be there yet, on the disk when this returns.
-
-    It resembles `like`, which must be writable, instead of having `mode`. Raises `OSError`.
-    """
-    if like is not None:
-        os.close(os.open(like, os.O_WRONLY | os.O_CLOEXEC | os.O_NONBLOCK))
-        mode = 0o600
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, mode), "wb") as file:
-        file.write(data)
-        file.flush()
-        if like is not None:
-            _resemble(file.fileno(), like)
-        os.fsync(file.fileno())
-
-
-def _resemble(descriptor: int, like: Path) -> None:
-    """Owner and group as far as allowed, extended attributes (lists of access rights), mode."""
-    status = like.stat()
-    mode = stat.S_IMODE(status.st_mode)
-    try:
-        os.fchown(descriptor, -1, status.st_gid)
-    except OSError:
-        mode = mode & 0o707 | (mode & 0o007) << 3  # our group may do what everybody may
-    try:
-        os.fchown(descriptor, status.st_uid, -1)
-    except OSError:
-        mode &= 0o777  # nobody's set-user-id program becomes ours
-    if hasattr(os, "listxattr"):
-        with suppress(OSError):
-            for name in os.listxattr(like):
-                with suppress(OSError):
-                    os.setxattr(descriptor, name, os.getxattr(like, name))
-    os.fchmod(descriptor, mode)
 
 
 @contextmanager

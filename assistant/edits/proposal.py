@@ -1,14 +1,17 @@
 """A file as it is and as an answer would make it. Nothing is written here."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from assistant.attachments.decoding import decode_text
 from assistant.code_blocks import extract_code
 from assistant.edits.answer_code import replacing_code
-from assistant.edits.file_names import shown_file
+from assistant.edits.file_names import relative_name, shown_file, shown_name
 from assistant.edits.file_replacement import read_current, real_path
 from assistant.edits.fitting import fit_code, usual_line_end
+from assistant.edits.losses import describe_loss
 from assistant.edits.unified_diff import LineCounts, count_changes, diff_files
 from assistant.errors import InputError
 from assistant.messages import Attachment, SourceFile
@@ -18,8 +21,10 @@ from assistant.messages import Attachment, SourceFile
 class Proposal:
     """A file as it is and as it would be.
 
-    `shown` is its name as one line of visible text; `old` is None for a new file; `encoding` is
-    what both hold beside a byte order mark.
+    `shown` is its name as one line of visible text, and what it leads to if it `is_link`; `old`
+    is None for a new file; `encoding` is what both hold beside a byte order mark. `target` is
+    what stood behind every link when the file was read, None when nobody looked. `loses_much`
+    is a sentence when the answer seems to be only a part of what it replaces, else "".
     """
 
     path: Path
@@ -27,6 +32,9 @@ class Proposal:
     old: bytes | None
     new: bytes
     encoding: str
+    is_link: bool = False
+    target: Path | None = None
+    loses_much: str = ""
 
     @property
     def is_unchanged(self) -> bool:
@@ -41,6 +49,21 @@ class Proposal:
         return count_changes(self.old, self.new, self.encoding)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a file would be written: `path` as it was named, `target` behind every link.
+
+    `is_link`: it, or a folder between it and the current one, is a symbolic link; `shown` then
+    says where that leads. `old` is what is there now, None for nothing.
+    """
+
+    path: Path
+    target: Path
+    shown: str
+    old: bytes | None
+    is_link: bool
+
+
 def propose_change(attachment: Attachment, answer: str) -> Proposal:
     """The attached text replaced by the code of an answer (its Markdown text).
 
@@ -49,12 +72,23 @@ def propose_change(attachment: Attachment, answer: str) -> Proposal:
     source = attachment.source
     if source is None:
         raise InputError(f"{attachment.name} is no file that could be changed", "name a file")
-    shown = shown_file(source.path)
-    whole = _decode(source, shown)
+    name = shown_file(source.path)
+    is_link, target = _leads_elsewhere(source.path), real_path(source.path, name)
+    shown = _with_target(name, target) if is_link else name
+    whole = _decode(source, name)
     before, old, after = _cut(whole, source.lines)
-    code = replacing_code(answer, old, shown)
-    text = before + fit_code(code, old, usual_line_end(whole)) + after
-    return Proposal(source.path, shown, source.data, _encode(text, source, shown), source.encoding)
+    fitted = fit_code(replacing_code(answer, old, name), old, usual_line_end(whole))
+    text = before + fitted + after
+    return Proposal(
+        path=source.path,
+        shown=shown,
+        old=source.data,
+        new=_encode(text, source, name),
+        encoding=source.encoding,
+        is_link=is_link,
+        target=target,
+        loses_much=describe_loss(source.path.name, old, fitted, whole, text),
+    )
 
 
 def propose_file(name: str, answer: str) -> Proposal:
@@ -63,21 +97,27 @@ def propose_file(name: str, answer: str) -> Proposal:
     Without a fence the whole answer is code. What is there keeps its encoding and line ends.
     Raises `InputError` when `name` cannot be a file, or there is no code.
     """
-    path, shown, old = find_place(name)
+    place = find_place(name)
     code = extract_code(answer)
     if not code.strip():
-        raise InputError(f"the answer holds no code for {shown}", "ask again")
-    now = decode_text(old or b"", shown)
-    source = SourceFile(path, old or b"", now.encoding, now.mark)
+        raise InputError(f"the answer holds no code for {place.shown}", "ask again")
+    now = decode_text(place.old or b"", place.shown)
+    source = SourceFile(place.path, place.old or b"", now.encoding, now.mark)
     text = fit_code(code, "", usual_line_end(now.text))
-    return Proposal(path, shown, old, _encode(text, source, shown), source.encoding)
+    return Proposal(
+        path=place.path,
+        shown=place.shown,
+        old=place.old,
+        new=_encode(text, source, place.shown),
+        encoding=source.encoding,
+        is_link=place.is_link,
+        target=place.target,
+        loses_much=describe_loss(place.path.name, now.text, text, now.text, text),
+    )
 
 
-def find_place(name: str) -> tuple[Path, str, bytes | None]:
-    """Where `-w FILE` would write: the path, its visible name, and what is there now.
-
-    Raises `InputError` when it cannot be a file.
-    """
+def find_place(name: str) -> Place:
+    """Where `-w FILE` would write. Raises `InputError` when it cannot be a file."""
     if not name or name.endswith("/"):
         raise InputError(f"{name or 'an empty name'} is no file", "name a file: -w FILE")
     path = _expanded(name)
@@ -85,8 +125,26 @@ def find_place(name: str) -> tuple[Path, str, bytes | None]:
     target = real_path(path, shown)
     if not target.parent.is_dir():
         folder = shown_file(target.parent)
-        raise InputError(f"there is no folder {folder} for {shown}", f"mkdir -p {folder}")
-    return path, shown, read_current(target, shown)
+        raise InputError(
+            f"there is no folder {folder} for {shown}", f"mkdir -p {quote(str(target.parent))}"
+        )
+    is_link = _leads_elsewhere(path)
+    shown = _with_target(shown, target) if is_link else shown
+    return Place(path, target, shown, read_current(target, shown), is_link)
+
+
+def _leads_elsewhere(path: Path) -> bool:
+    """Whether the file, or a folder on the way to it from the current one, is a symbolic link.
+
+    Links above the current folder are the user's own way of getting there.
+    """
+    name = Path(relative_name(path))
+    on_the_way = () if name.is_absolute() else name.parents
+    return any(map(os.path.islink, (name, *on_the_way)))
+
+
+def _with_target(name: str, target: Path) -> str:
+    return f"{name} (a link to {shown_name(str(target))})"
 
 
 def _expanded(name: str) -> Path:

@@ -11,6 +11,7 @@ from assistant.edits.file_replacement import (
     real_path,
     replace_file,
 )
+from assistant.edits.held_signals import hold_signals
 from assistant.edits.proposal import Proposal
 from assistant.edits.undo_journal import (
     UndoEntry,
@@ -32,7 +33,9 @@ def write_proposal(proposal: Proposal) -> str:
     if proposal.is_unchanged:
         return ""
     target = real_path(proposal.path, proposal.shown)
-    with open_journal() as journal:
+    if proposal.target not in (None, target):
+        raise InputError(f"{proposal.shown} leads elsewhere now; it was left alone", "ask again")
+    with open_journal() as journal, hold_signals():
         check_unchanged(target, proposal.old, proposal.shown)
         entry = _remember(proposal, target, journal)
         try:
@@ -69,7 +72,7 @@ def _remember(proposal: Proposal, target: Path, journal: UndoJournal) -> UndoEnt
 
 
 def _forget_if_unwritten(entry: UndoEntry, proposal: Proposal, journal: UndoJournal) -> None:
-    """Ctrl-C may come when the file has its new content already: then undo is still wanted."""
+    """An error may come when the file has its new content already: then undo is still wanted."""
     with suppress(OSError, InputError):
         if read_current(entry.path, proposal.shown) != proposal.new:
             journal.forget(entry)

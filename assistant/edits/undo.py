@@ -2,17 +2,25 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from shlex import quote
 
 from assistant.edits.file_replacement import (
     check_unchanged,
     read_current,
     replace_file,
-    sync_folder,
     writing_reasons,
 )
-from assistant.edits.undo_journal import UndoEntry, UndoJournal, open_journal, sha256
+from assistant.edits.held_signals import hold_signals
+from assistant.edits.undo_journal import (
+    DamagedEntry,
+    UndoEntry,
+    UndoJournal,
+    open_journal,
+    sha256,
+)
 from assistant.edits.unified_diff import diff_files
 from assistant.errors import InputError
+from assistant.safe_files import sync_folder
 
 
 class Outcome(StrEnum):
@@ -42,10 +50,15 @@ class _Step:
         return self.current is not None and sha256(self.current) == self.entry.written_sha256
 
 
+def list_journal() -> list[UndoEntry | DamagedEntry]:
+    """What was written, newest first, whether it can be undone or not."""
+    with open_journal() as journal:
+        return list(journal.entries())
+
+
 def list_writes() -> list[UndoEntry]:
     """What can be undone, newest first."""
-    with open_journal() as journal:
-        return journal.entries()
+    return [entry for entry in list_journal() if isinstance(entry, UndoEntry)]
 
 
 def undo_last(*, is_forced: bool = False) -> Undone:
@@ -54,7 +67,7 @@ def undo_last(*, is_forced: bool = False) -> Undone:
     Raises `InputError` when there is nothing to undo, or the file has changed since and
     `is_forced` does not say that these changes may be lost.
     """
-    with open_journal() as journal:
+    with open_journal() as journal, hold_signals():
         step = _next_step(journal, is_forced=is_forced)
         outcome = _take_back(step)
         journal.forget(step.entry)
@@ -69,10 +82,12 @@ def diff_of_undo(*, is_forced: bool = False) -> str:
 
 
 def _next_step(journal: UndoJournal, *, is_forced: bool) -> _Step:
-    entries = journal.entries()
-    if not entries:
+    entry = next(journal.entries(), None)
+    if entry is None:
         raise InputError("there is nothing to undo", "only what llmchat wrote can be undone")
-    entry = entries[0]
+    if isinstance(entry, DamagedEntry):
+        file = entry.file
+        raise InputError(f"{file} is damaged and cannot be undone", f"rm {quote(str(file))}")
     current = read_current(entry.path, entry.shown)
     old = None if entry.was_new else journal.old_bytes(entry)
     step = _Step(entry, current, old)

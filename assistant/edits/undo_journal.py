@@ -5,26 +5,27 @@ the write begins, so a write that was killed half-way leaves at most an entry to
 the user may read them; the last 50 writes and 64 MiB are kept.
 """
 
-import fcntl
+import codecs
 import hashlib
 import json
 import os
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from shlex import quote
+from typing import Any, get_type_hints
 
 from assistant import paths
 from assistant.edits.file_names import shown_file
-from assistant.edits.file_replacement import sync_folder, write_synced, writing_reasons
+from assistant.edits.file_replacement import writing_reasons
 from assistant.errors import InputError
+from assistant.safe_files import locked, sync_folder, write_synced
 
 MAX_ENTRIES = 50
 MAX_BYTES = 64 << 20
+MAX_SECONDS = 1 << 40  # since 1970: what can be shown as a date
 LOCK_SECONDS = 10.0  # a write takes milliseconds, unless the disk is slow
-POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +53,25 @@ class UndoEntry:
         return shown_file(self.path)
 
 
+KINDS = get_type_hints(UndoEntry)
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedEntry:
+    """What is no entry any more, and cannot be undone."""
+
+    file: Path
+
+
 class UndoJournal:
     """The entries of one folder; comes from `open_journal`, which locks it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def entries(self) -> list[UndoEntry]:
-        """Newest first. Raises `InputError` for one that is damaged."""
-        return [_read_head(file) for file in reversed(self._files())]
+    def entries(self) -> Iterator[UndoEntry | DamagedEntry]:
+        """Newest first; each is read when it is asked for."""
+        return (_read_head(file) for file in reversed(self._files()))
 
     def next_number(self) -> int:
         return max((int(file.stem) for file in self._files()), default=0) + 1
@@ -94,7 +105,8 @@ class UndoJournal:
                 file.unlink()
 
     def _files(self) -> list[Path]:
-        return sorted(self._folder.glob("[0-9]*.undo"))
+        found = (file for file in self._folder.glob("*.undo") if file.stem.isdecimal())
+        return sorted(found, key=lambda file: int(file.stem))
 
     def _file(self, entry: UndoEntry) -> Path:
         return self._folder / f"{entry.number:010}.undo"
@@ -113,21 +125,26 @@ def open_journal() -> Iterator[UndoJournal]:
     """
     folder = paths.writable(undo_folder())
     file = folder / "lock"
-    with writing_reasons(file, str(file)):
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        _wait_for(descriptor, file)
+    with ExitStack() as lock:
+        with writing_reasons(file, str(file)):
+            try:
+                lock.enter_context(locked(file, LOCK_SECONDS))
+            except TimeoutError as err:
+                raise InputError(
+                    f"another llmchat has been writing for {LOCK_SECONDS:g} seconds",
+                    f"see who: fuser {quote(str(file))}",
+                ) from err
         yield UndoJournal(folder)
-    finally:
-        os.close(descriptor)  # and with it the lock
 
 
 def warning_if_temporary() -> str:
     """A sentence when the journal is in a temporary folder, "" otherwise."""
     wanted = undo_folder()
     folder = paths.writable(wanted)
-    if folder == wanted:
+    if not paths.is_temporary(folder):
         return ""
+    if folder == wanted:
+        return f"undo will not last: there is no home folder, so {folder} keeps what was there"
     return f"undo will not last: {wanted} cannot be used, so {folder} keeps what was there"
 
 
@@ -135,24 +152,14 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _wait_for(descriptor: int, file: Path) -> None:
-    end = time.monotonic() + LOCK_SECONDS
-    while True:
-        with suppress(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        if time.monotonic() > end:
-            raise InputError(
-                f"another llmchat has been writing for {LOCK_SECONDS:g} seconds",
-                f"see who: fuser {file}",
-            )
-        time.sleep(POLL_SECONDS)
-
-
-def _read_head(file: Path) -> UndoEntry:
+def _read_head(file: Path) -> UndoEntry | DamagedEntry:
     try:
         with file.open("rb") as stream:
             values: dict[str, Any] = json.loads(stream.readline())
-        return UndoEntry(**values | {"path": Path(values["path"])})
-    except (OSError, ValueError, TypeError, KeyError) as err:
-        raise InputError(f"{file} is damaged and cannot be undone", f"rm {file}") from err
+        entry = UndoEntry(**values | {"path": Path(values["path"])})
+        codecs.lookup(entry.encoding)
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        return DamagedEntry(file)
+    is_whole = all(isinstance(getattr(entry, name), kind) for name, kind in KINDS.items())
+    is_true = is_whole and entry.number == int(file.stem) and 0 <= entry.seconds < MAX_SECONDS
+    return entry if is_true else DamagedEntry(file)

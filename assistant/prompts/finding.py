@@ -1,9 +1,10 @@
 """Finds prompt files by name and reads them, also all of them for a list."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from assistant.config import nearest
 from assistant.errors import UsageError
 from assistant.prompts.folders import (
     NAME,
@@ -14,7 +15,6 @@ from assistant.prompts.folders import (
     prompt_paths,
 )
 from assistant.prompts.front_matter import read_prompt
-from assistant.prompts.nearest import nearest
 from assistant.prompts.prompt_file import PromptFile
 from assistant.prompts.summaries import read_summary
 
@@ -50,23 +50,30 @@ def find_prompt_path(name: str) -> tuple[Origin, Path]:
     raise UsageError(f"there is no prompt {name[:80]!r}", nearest(name, prompt_names()))
 
 
-def list_prompts(commands: Collection[str] = ()) -> tuple[Listed, ...]:
+def list_prompts(
+    commands: Collection[str] = (), check: Callable[[PromptFile], None] | None = None
+) -> tuple[Listed, ...]:
     """Every prompt file by name, whatever is wrong with it.
 
-    `commands` are names that mean something else on the command line than a prompt.
+    `commands` are names that mean something else on the command line than a prompt; `check`
+    raises `UsageError` for a prompt that has no mistake in itself, but cannot be used.
     """
     winners = dict.fromkeys(commands, "command")
     listed = []
     for origin, path in prompt_paths():
-        listed.append(_look_at(path, origin, winners.get(path.stem, "")))
+        listed.append(_look_at(path, origin, winners.get(path.stem, ""), check))
         winners.setdefault(path.stem, WINNERS.get(origin, ""))
     return tuple(sorted(listed, key=lambda prompt: prompt.name))
 
 
-def _look_at(path: Path, origin: Origin, hidden_by: str) -> Listed:
+def _look_at(
+    path: Path, origin: Origin, hidden_by: str, check: Callable[[PromptFile], None] | None
+) -> Listed:
     try:
         prompt = read_prompt(path, origin)
         prompt.check_templates()
+        if check is not None:
+            check(prompt)
     except UsageError as err:
         return Listed(path.stem, path, origin, read_summary(path), err, hidden_by)
     return Listed(path.stem, path, origin, prompt.description, None, hidden_by)

@@ -31,9 +31,9 @@ from keyword import iskeyword
 from pathlib import Path
 from typing import Any, TypeVar
 
-from assistant.config import SAMPLING_RANGES, SamplingChoices
+from assistant.config import SAMPLING_RANGES, SamplingChoices, check_sampling, nearest
+from assistant.errors import UsageError
 from assistant.prompts.folders import Origin
-from assistant.prompts.nearest import nearest
 from assistant.prompts.prompt_file import PLACES, Gives, PromptFile, Takes, Variable
 from assistant.prompts.yaml_head import YamlHead, refuse, shown
 from assistant.visible_text import visible
@@ -147,13 +147,7 @@ class _Head:
     def sampling(self) -> SamplingChoices:
         values = self._mapping("sampling")
         self._check_keys(values, SAMPLING_RANGES, "sampling")
-        for key, value in values.items():
-            kind, low, high = SAMPLING_RANGES[key]
-            numbers = int if kind is int else int | float
-            is_right = isinstance(value, numbers) and not isinstance(value, bool)
-            if not (is_right and low <= value <= high):
-                raise self.wrong(f"{key} has to be a number from {low} to {high}", "sampling", key)
-        return SamplingChoices(**values)
+        return SamplingChoices(**{key: self._choice(key, value) for key, value in values.items()})
 
     def variables(self) -> Mapping[str, Variable]:
         values = self._mapping("variables")
@@ -162,6 +156,12 @@ class _Head:
             if not is_name or iskeyword(name) or name in PLACES:
                 raise self.wrong(f"a variable cannot be named {shown(name)}", "variables", name)
         return {name: self._variable(name, value) for name, value in values.items()}
+
+    def _choice(self, key: str, value: object) -> Any:
+        try:
+            return check_sampling(key, value)
+        except UsageError as err:
+            raise self.wrong(err.message, "sampling", key) from err
 
     def _variable(self, name: str, value: object) -> Variable:
         if not isinstance(value, dict):
@@ -185,7 +185,7 @@ class _Head:
     def _word(self, key: str, value: object, kind: type[Word]) -> Word:
         if isinstance(value, str) and value in [*kind]:
             return kind(value)
-        raise self.wrong(f"{key} has {shown(value)}", key, hint=nearest(shown(value), kind))
+        raise self.wrong(f"{key} has {shown(value)}", key, hint=nearest(str(value), [*kind]))
 
     def _list(self, key: str) -> list[object]:
         listed = self._values.get(key, [])

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from assistant.config import SamplingChoices
+from assistant.config import SamplingChoices, nearest
 from assistant.errors import UsageError
 from assistant.messages import Attachment, Message, Part, Role
 from assistant.prompts.contents import Contents, PlacedFiles
 from assistant.prompts.folders import Origin, built_in_folder
-from assistant.prompts.nearest import nearest
 from assistant.prompts.templates import Template
 
 PLACES = ("question", "files")  # what every template sees beside its variables

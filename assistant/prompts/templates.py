@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assistant.config import nearest
 from assistant.errors import UsageError
-from assistant.prompts.nearest import nearest
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -1,10 +1,24 @@
 """Rows of words in columns, on terminals of any width; wide characters line up."""
 
 from collections.abc import Collection, Sequence
+from typing import TextIO
 
 from assistant.visible_text import visible
 
 GAP = "  "
+
+
+def write_table(rows: Sequence[Sequence[str]], out: TextIO, *, right: Collection[int] = ()) -> None:
+    """The lines of a table, cut to the width of a terminal if `out` is one."""
+    lines = table_lines(rows, terminal_columns(out), right=right)
+    out.writelines(f"{line}\n" for line in lines)
+
+
+def terminal_columns(out: TextIO) -> int | None:
+    """The width for a table: 80 where a terminal does not know its own, None for a pipe."""
+    import shutil  # takes 8 ms
+
+    return shutil.get_terminal_size().columns if out.isatty() else None
 
 
 def table_lines(
@@ -16,7 +30,7 @@ def table_lines(
     pipes, where nothing is cut. The columns in `right` end at the same cell. Words become
     visible and are one line each.
     """
-    shown = [[_one_line(word) for word in row] for row in rows]
+    shown = [[one_line(word) for word in row] for row in rows]
     widths = [
         max(cell_width(row[at]) for row in shown if at < len(row))
         for at in range(max(map(len, shown), default=0))
@@ -51,5 +65,6 @@ def cell_width(text: str) -> int:
     return cell_len(text)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Visible text without line ends, and with single blanks."""
     return visible(" ".join(text.split()))

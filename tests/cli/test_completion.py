@@ -81,4 +81,36 @@ def test_the_script_is_installed(
     assert run(["completion", "bash", "--install"]) == 0
     assert (tmp_path / ".bash_completions" / "llmchat.sh").is_file()
     assert "llmchat.sh" in (tmp_path / ".bashrc").read_text()
-    assert "a new terminal completes llmchat" in capfd.readouterr().err
+    assert capfd.readouterr().err == (
+        "wrote ~/.bash_completions/llmchat.sh and ~/.bashrc; a new terminal completes llmchat\n"
+    )
+
+
+def test_a_dry_run_installs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert run(["completion", "zsh", "--install", "--dry-run"]) == 0
+    assert capfd.readouterr() == ("", "would write ~/.zfunc/_llmchat and ~/.zshrc\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_shell_that_is_not_there_or_fails_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for shell in ("powershell", "pwsh"):
+        assert run(["completion", shell, "--install"]) == 1
+        assert capfd.readouterr().err == (
+            f"error: there is no {shell} on this machine (one of bash, zsh, fish)\n"
+        )
+    (tmp_path / "pwsh").write_text("#!/bin/sh\nexit 3\n")
+    (tmp_path / "pwsh").chmod(0o755)
+    assert run(["completion", "pwsh", "--install"]) == 1
+    (tmp_path / ".bashrc").write_bytes(b"\xff")
+    monkeypatch.setenv("PYTHONUTF8", "1")
+    assert run(["completion", "bash", "--install"]) == 1
+    first, second = capfd.readouterr().err.splitlines()
+    assert first.startswith("error: the completion of pwsh cannot be installed: ")
+    assert second.startswith("error: the completion of bash cannot be installed: ")

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from command_line import run_command
+from command_line import Terminal, run_command
 from conftest import ROOT
 
 from assistant.cli.config_command import (
@@ -141,9 +141,68 @@ def test_the_commands_take_what_is_typed(capsys: pytest.CaptureFixture[str]) -> 
     assert "config.toml" in capsys.readouterr().out
 
 
+def test_verbose_shows_what_each_setting_means(capsys: pytest.CaptureFixture[str]) -> None:
+    run_command("config", "show")
+    assert SETTINGS["seed"].sentence not in capsys.readouterr().out
+    run_command("config", "show", "-v")
+    assert SETTINGS["seed"].sentence in capsys.readouterr().out
+
+
+def test_json_is_one_ascii_line(capsys: pytest.CaptureFixture[str]) -> None:
+    run_command("config", "show", "--lang", "\x7f\x9b\u202e", "--output", "json")
+    out = capsys.readouterr().out
+    assert out.isascii()
+    assert "\x7f" not in out
+    assert out.count("\n") == 1
+    assert json.loads(out)["lang"]["value"] == "\x7f\x9b\u202e"
+
+
+def test_a_dry_run_changes_no_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    file = find_user_file()
+    run_command("config", "set", "seed", "5", "--dry-run")
+    assert capsys.readouterr() == ("", f"would write seed = 5 to {file}\n")
+    assert not file.parent.exists()
+    with pytest.raises(UsageError, match="takes a whole number"):
+        run_command("config", "set", "seed", "x", "--dry-run")
+    run_command("config", "set", "seed", "5")
+    run_command("config", "unset", "seed", "--dry-run")
+    assert capsys.readouterr().err == f"would remove seed from {file}\n"
+    assert read_file(file) == {"seed": 5}
+    run_command("config", "unset", "lang", "--dry-run")
+    assert capsys.readouterr().err == f"lang is not set in {file}\n"
+
+
+def test_a_terminal_that_knows_no_width_gets_a_table() -> None:
+    """As under some editors and serial lines: 0 columns."""
+    terminal = Terminal("config", "show", columns=0, rows=0)
+    assert terminal.wait_for_end() == 0
+    assert b"temperature" in terminal.written
+
+
 def test_the_reference_is_true(tmp_path: Path) -> None:
     """assistant/cli/reference_settings.py says how to write it again."""
     assert (ROOT / "docs" / "settings.md").read_text() == settings_markdown()
     example = tmp_path / "config.toml"
     example.write_text(START.split("```toml\n")[1].split("```")[0])
     assert len(read_file(example)) == 4
+
+
+def test_a_models_path_holds_in_every_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, private_home: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.gguf").touch()
+    for typed, saved in {
+        "./m.gguf": f"{tmp_path}/m.gguf",
+        "hf:m.gguf": f"hf:{tmp_path}/m.gguf",
+        "starter": "starter",
+    }.items():
+        run_command("config", "set", "model", typed)
+        assert read_file(find_user_file())["model"] == saved
+
+
+def test_a_language_that_is_none_is_refused_where_it_is_set(private_home: Path) -> None:
+    with pytest.raises(UsageError, match="lang xx: it takes a language"):
+        run_command("config", "set", "lang", "xx")
+    run_command("config", "set", "lang", "zh")
+    assert read_file(find_user_file()) == {"lang": "zh"}

@@ -44,6 +44,23 @@ def test_broken_settings_end_with_1_and_the_rest_is_looked_at(
     assert "ok      llama.cpp " in out
 
 
+def test_a_wrong_setting_keeps_no_check_from_running(
+    private_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forms = []
+    monkeypatch.setattr(
+        doctor_command, "run_checks", lambda _load, **options: forms.append(options["wants_json"])
+    )
+    (private_home / "config").mkdir()
+    (private_home / "config" / "config.toml").write_text("nosuch = 1\n")
+    run(["doctor"])
+    run(["doctor", "--json"])
+    assert forms == [False, True]
+    assert run(["doctor", "--output", "xml"]) == 2
+    assert "error: --output xml: it is one of text, json" in capsys.readouterr().err
+    assert forms == [False, True]
+
+
 def test_the_disk_is_looked_at_instead_when_asked(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -54,7 +71,10 @@ def test_the_disk_is_looked_at_instead_when_asked(
     (private_home / "state").mkdir()
     (private_home / "state" / "llamacpp.log").write_bytes(bytes(range(256)) * 1000)
     assert run(["doctor", "--disk", "--json"]) == 0
-    rows = {row["what"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    out = capsys.readouterr().out
+    assert out.isascii()
+    assert out.count("\n") == 1
+    rows = {row["what"]: row for row in json.loads(out)["rows"]}
     assert rows["logs"]["size_bytes"] >= 256_000
     assert rows["logs"]["path"] == os.fspath(private_home / "state" / "llamacpp.log")
     assert {"starter model", "llama.cpp"} <= rows.keys()

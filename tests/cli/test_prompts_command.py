@@ -10,6 +10,7 @@ import pytest
 from command_line import run_command
 
 from assistant.cli import prompt_files
+from assistant.cli.doctor_command import _prompts
 from assistant.cli.prompt_files import create_prompt, edit_prompt, show_prompt, write_list
 from assistant.cli.report import Report
 from assistant.errors import AssistantError, UsageError
@@ -77,6 +78,51 @@ def test_the_list_as_json_has_every_fact(write_own: Path) -> None:
         "error": f"{write_own}, line 6: there is no variable questoin",
         "hidden_by": "command",
     }
+
+
+def test_the_list_as_json_is_one_ascii_line(write_own: Path) -> None:
+    odd = write_own.with_name("odd.md")
+    odd.write_text(GOOD.replace("own", "odd").replace("takes", '"\\x7f\\x9b\\u202e"'))
+    out = io.StringIO()
+    write_list((), out, as_json=True)
+    assert out.getvalue().isascii()
+    assert not {"\x7f", "\x1b"} & {*out.getvalue()}
+    assert out.getvalue().count("\n") == 1
+    row = next(row for row in json.loads(out.getvalue()) if row["name"] == "odd")
+    assert "unknown key" in row["error"]
+
+
+@pytest.mark.parametrize("variable", ["output", "ctx"])
+def test_a_variable_named_like_an_option_breaks_a_prompt(
+    variable: str, write_own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = GOOD.replace("takes:", f"variables: {{{variable}: x}}\ntakes:")
+    edited(text, monkeypatch)
+    with pytest.raises(UsageError, match=f"the variable {variable} is called like") as caught:
+        edit_prompt("own", report())
+    assert caught.value.hint.endswith("llmchat prompts edit own")
+    out = io.StringIO()
+    write_list((), out, as_json=False)
+    (line,) = (line for line in out.getvalue().splitlines() if line.startswith("own "))
+    assert f"the variable {variable} is called like" in line
+    (state,) = (state for state in _prompts() if state.path == write_own)
+    assert state.error is not None
+
+
+def test_a_dry_run_writes_and_opens_no_prompt(
+    write_own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = create_prompt("mine", None, (), is_dry_run=True)
+    assert path == user_folder() / "mine.md"
+    assert not path.exists()
+    with pytest.raises(UsageError, match="you have a prompt own"):
+        create_prompt("own", None, (), is_dry_run=True)
+    edited("changed", monkeypatch)
+    said = report()
+    edit_prompt("own", said, is_dry_run=True)
+    assert isinstance(said.err, Terminal)
+    assert said.err.getvalue() == f"would open {write_own} in your editor\n"
+    assert write_own.read_text() == GOOD
 
 
 def test_the_list_fits_a_terminal(write_own: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,8 @@ from assistant.cli.trust_command import change_trust, settle_trust
 from assistant.errors import InputError, NotApproved, UsageError
 from assistant.trust import decision, find_project, trust_file, trusted_project
 
+POEM = "---\nname: poem\ndescription: A poem\nsystem: |\n  You rhyme.\n  Always so.\n---\nA poem.\n"
+
 
 class Person(io.StringIO):
     """Somebody at a terminal."""
@@ -31,7 +33,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / ".git").mkdir()
     (tmp_path / ".llmchat" / "prompts").mkdir(parents=True)
     (tmp_path / ".llmchat.toml").write_text('seed = 7\nsystem = "Be brief."\n')
-    (tmp_path / ".llmchat" / "prompts" / "poem.md").write_text("A poem.")
+    (tmp_path / ".llmchat" / "prompts" / "poem.md").write_text(POEM)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -53,7 +55,8 @@ def contents(project: Path) -> str:
     return (
         f"{project} brings\n"
         '- .llmchat.toml, 30 bytes: seed = 7, system = "Be brief."\n'
-        "- .llmchat/prompts/poem.md, 7 bytes\n"
+        f'- .llmchat/prompts/poem.md, {len(POEM)} bytes: system "You rhyme." … 11 more characters\n'
+        f"read all of it: less {project}/.llmchat.toml {project}/.llmchat/prompts/poem.md\n"
     )
 
 
@@ -127,15 +130,15 @@ def test_answers_that_are_broken_are_named(
     assert trusted_project() is not None
 
 
-def test_an_answer_that_cannot_be_kept_is_used_and_named(
+def test_an_answer_that_cannot_be_kept_is_named(
     project: Path, report: Report, monkeypatch: pytest.MonkeyPatch, private_home: Path
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(private_home))
     trust_file().parent.touch()
     answers(monkeypatch, "y\n")
     settle_trust(report)
-    assert "cannot be written" in said(report).splitlines()[-1]
-    assert trusted_project() is not None
+    assert said(report).splitlines()[-1].endswith("cannot be written, so the answer does not count")
+    assert trusted_project() is None
 
 
 def test_a_long_text_is_cut_and_none_is_obeyed(project: Path, report: Report) -> None:
@@ -143,8 +146,43 @@ def test_a_long_text_is_cut_and_none_is_obeyed(project: Path, report: Report) ->
     change_trust(None, report, is_trusted=True, is_approved=True)
     line = said(report).splitlines()[1]
     assert 'system = "\\x1b[31mxxx' in line
-    assert line.endswith('x…"')
+    assert line.endswith('x" … 805 more characters')
     assert len(line) < 300
+
+
+def test_what_each_prompt_says_is_shown_and_how_to_read_it_all(
+    project: Path, report: Report
+) -> None:
+    prompts = project / ".llmchat" / "prompts"
+    (prompts / "bare.md").write_text("---\nname: bare\ndescription: x\n---\nx\n")
+    (prompts / "long.md").write_text(POEM.replace("poem", "long").replace("You", "You" * 1000))
+    (prompts / "it's wrong.md").write_text("A poem.")
+    change_trust(None, report, is_trusted=True, is_approved=True)
+    lines = said(report).splitlines()
+    assert lines[2] == "- .llmchat/prompts/bare.md, 36 bytes: no system message"
+    assert lines[3].startswith("- .llmchat/prompts/it's wrong.md, 7 bytes: no prompt: line 1: ")
+    assert lines[4].endswith('YouYo" … 2,818 more characters')
+    assert len(lines[4]) < 300
+    quoted = f"'{prompts}/it'\"'\"'s wrong.md'"
+    assert lines[6].startswith(f"read all of it: less {project}/.llmchat.toml ")
+    assert quoted in lines[6]
+    for number in range(9):
+        (prompts / f"p{number}.md").write_text("x")
+    change_trust(None, report, is_trusted=True, is_approved=True)
+    assert said(report).splitlines()[-1] == (
+        f"read all of it: less {project}/.llmchat.toml {prompts}/*.md"
+    )
+
+
+@pytest.mark.parametrize("words", [["trust"], ["trust", "--no"]])
+def test_a_dry_run_keeps_no_answer(
+    words: list[str], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_command(*words, "--dry-run")
+    end = "left out" if "--no" in words else "trusted"
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == f"would write to {trust_file()} that {project} is {end}"
+    assert not trust_file().exists()
 
 
 def test_trust_asks_and_no_does_not(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from command_line import run_command
 
+from assistant import paths
 from assistant.cli.report import Report
 from assistant.cli.undo_command import show_undo, show_writes, take_back
 from assistant.edits.proposal import Proposal
@@ -89,6 +90,21 @@ def test_the_list_for_programs(two_writes: Path, capsys: pytest.CaptureFixture[s
     assert new["file"] == str(two_writes / "new\x1b.py")
     assert (new["was_new"], old["was_new"], old["added"], old["removed"]) == (True, False, 2, 1)
     assert new["seconds"] >= old["seconds"] > 1_700_000_000
+
+
+def test_a_damaged_entry_is_marked_in_the_list(
+    two_writes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = paths.state_folder() / "undo" / "0000000001.undo"
+    file.write_bytes(b"?\n")
+    run_command("undo", "--list")
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith("new\\x1b.py (new)")
+    assert re.fullmatch(rf"damaged +cannot be undone: rm {re.escape(str(file))}", second)
+    show_writes(as_json=True)
+    new, damaged = json.loads(capsys.readouterr().out)
+    assert (new["damaged"], damaged["damaged"]) == (None, str(file))
+    assert (damaged["file"], damaged["seconds"]) == (None, None)
 
 
 def test_a_dry_run_writes_the_diff_and_changes_nothing(

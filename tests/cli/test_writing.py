@@ -196,6 +196,34 @@ def test_what_cannot_be_changed_is_said_at_once(
     assert b"(llmchat fix FILE --diff)" in done.stderr
 
 
+def test_an_answer_that_drops_most_of_a_file_is_not_written_unseen(
+    file: Path, tmp_path: Path
+) -> None:
+    whole = OLD + "".join(f"\n\ndef part{number}():\n    return {number}\n" for number in range(9))
+    file.write_text(whole)
+    command = talker(FIXED, tmp_path)
+    done = llmchat("fix", str(file), "-wy", command=command)
+    assert done.returncode == 6
+    assert b"without --yes you are asked" in done.stderr
+    assert file.read_text() == whole
+    terminal = Terminal("fix", str(file), "-w", command=command, rows=50)
+    terminal.wait_for(lambda: "[y/N]" in terminal.text)
+    assert "part8" in terminal.text.splitlines()[-2]
+    terminal.type_line("y")
+    assert terminal.wait_for_end() == 0
+    assert file.read_text() == NEW
+
+
+def test_a_link_that_leads_elsewhere_is_named_and_asked_about(file: Path, tmp_path: Path) -> None:
+    link = tmp_path / "out.py"
+    link.symlink_to(tmp_path / "elsewhere.py")
+    command = talker(FIXED, tmp_path)
+    done = llmchat("generate", "it", "-w", str(link), command=command)
+    assert done.returncode == 6
+    assert b"elsewhere.py" in done.stderr
+    assert not (tmp_path / "elsewhere.py").exists()
+
+
 def test_words_never_take_the_place_of_code(file: Path, tmp_path: Path) -> None:
     command = talker("I cannot do that.\n", tmp_path)
     done = llmchat("generate", "it", "-w", str(file), "-y", command=command)

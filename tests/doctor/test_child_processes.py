@@ -7,11 +7,11 @@ import planted
 import pytest
 
 from assistant.doctor.check import Status
-from assistant.doctor.children import Answer, Child
+from assistant.doctor.children import Child, ChildAnswer
 from assistant.doctor.llamacpp_build import PROBE, check_llamacpp, rebuild_command
 
 
-def answer_of(tmp_path: Path, body: str, seconds: float = 10) -> Answer:
+def answer_of(tmp_path: Path, body: str, seconds: float = 10) -> ChildAnswer:
     """Of a child that is this shell script instead of Python."""
     python = planted.script(tmp_path / "python", body)
     with Child(PROBE, python=[str(python)], seconds=seconds) as child:
@@ -90,7 +90,7 @@ def test_a_child_without_an_answer_has_not_loaded_llama_cpp(tmp_path: Path, body
 
 def test_a_library_that_is_missing_is_named(tmp_path: Path) -> None:
     error = "llama.cpp cannot be loaded: libgomp.so.1: cannot open shared object file: No such file"
-    found = check_llamacpp(Answer({"error": error, "hint": ""}))
+    found = check_llamacpp(ChildAnswer({"error": error, "hint": ""}))
     assert (found.status, found.says) == (Status.FAILED, error)
     assert found.hint.startswith("install the system's package that has libgomp.so.1; or ")
 

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from assistant.doctor.check import Status
-from assistant.doctor.children import Answer, Child
+from assistant.doctor.children import Child, ChildAnswer
 from assistant.doctor.pytorch import PROBE, check_pytorch
 from assistant.doctor.pytorch_probe import driver_gpus, read_version
 
 GPU = "NVIDIA H200"
 
 
-def answer(version: str, built_for: str = "", *gpus: str, **more: str) -> Answer:
-    return Answer({"version": version, "built_for": built_for, "gpus": list(gpus), **more})
+def answer(version: str, built_for: str = "", *gpus: str, **more: str) -> ChildAnswer:
+    return ChildAnswer({"version": version, "built_for": built_for, "gpus": list(gpus), **more})
 
 
 def test_the_pytorch_of_this_machine_is_looked_at_without_importing_it() -> None:
@@ -54,7 +54,7 @@ def test_an_import_that_fails_or_hangs_counts_where_it_is_needed(is_needed: bool
     broken = answer("2.9", "CUDA 12.8", error="OSError: libcudart.so.12: not found")
     found = check_pytorch(broken, is_needed=is_needed)
     assert (found.status, "libcudart.so.12" in found.says) == (wanted, True)
-    hung = Answer(problem="it did not answer within 60 seconds")
+    hung = ChildAnswer(problem="it did not answer within 60 seconds")
     assert check_pytorch(hung, is_needed=is_needed).status is wanted
 
 

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from edit_words import attached, fenced, one_line
 
-from assistant import paths
-from assistant.edits import file_replacement
+from assistant import paths, safe_files
 from assistant.edits.proposal import Proposal, propose_change, propose_file
 from assistant.edits.safe_write import write_proposal
 from assistant.edits.undo import Outcome, list_writes, undo_last
@@ -126,14 +125,14 @@ def test_a_change_in_the_last_moment_is_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = written(tmp_path / "x")
-    write = file_replacement.write_synced
+    write = safe_files.write_synced
 
     def write_while_somebody_saves(file: Path, data: bytes, *rest: object) -> None:
         write(file, data, *rest)  # type: ignore[arg-type]  # passed on
         path.write_bytes(b"saved\n")
 
     proposed = proposal(path)
-    monkeypatch.setattr(file_replacement, "write_synced", write_while_somebody_saves)
+    monkeypatch.setattr(safe_files, "write_synced", write_while_somebody_saves)
     assert "has changed meanwhile" in refusal(proposed)
     assert path.read_bytes() == b"saved\n"
 
@@ -194,7 +193,8 @@ def test_a_file_or_folder_that_may_not_be_written_is_refused(
 CHILD = """
 import os, resource, sys
 from pathlib import Path
-from assistant.edits import file_replacement, undo_journal
+from assistant import safe_files
+from assistant.edits import undo_journal
 from assistant.edits.proposal import Proposal
 from assistant.edits.safe_write import write_proposal
 from assistant.errors import InputError
@@ -259,9 +259,9 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     [
         ("undo_journal.write_synced = kill", False),
         ("undo_journal.sync_folder = kill", False),
-        ("file_replacement._resemble = kill", False),
+        ("safe_files._resemble = kill", False),
         ("os.replace = kill", False),
-        ("file_replacement.sync_folder = kill", True),
+        ("safe_files.sync_folder = kill", True),
         ("undo_journal.UndoJournal.drop_oldest = kill", True),
     ],
 )
@@ -290,7 +290,7 @@ def test_ctrl_c_after_the_file_was_renamed_keeps_the_way_back(
     path = written(tmp_path / "x")
     proposed = proposal(path)
     with monkeypatch.context() as patch:
-        patch.setattr(file_replacement, "sync_folder", interrupt)
+        patch.setattr(safe_files, "sync_folder", interrupt)
         with pytest.raises(KeyboardInterrupt):
             write_proposal(proposed)
     assert path.read_bytes() == NEW

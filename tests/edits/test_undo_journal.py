@@ -17,7 +17,14 @@ from assistant import paths
 from assistant.edits import undo_journal
 from assistant.edits.proposal import Proposal
 from assistant.edits.safe_write import write_proposal
-from assistant.edits.undo import Outcome, diff_of_undo, list_writes, undo_last
+from assistant.edits.undo import (
+    Outcome,
+    diff_of_undo,
+    list_journal,
+    list_writes,
+    undo_last,
+)
+from assistant.edits.undo_journal import DamagedEntry
 from assistant.errors import InputError
 
 FIXTURE_ONCE = settings(
@@ -250,3 +257,38 @@ def test_writers_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
     while list_writes():
         undo_last()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"?\n",
+        b"[]\n",
+        b'{"number": 1}\n',
+        b"[" * 100_000,
+        b'{"number":1,"path":"/x","seconds":"x","mode":null,"written_sha256":"","encoding":"utf-8",'
+        b'"added":1,"removed":1}\n',
+        b'{"number":1,"path":"/x","seconds":1e99,"mode":null,"written_sha256":"","encoding":"utf-8"'
+        b',"added":1,"removed":1}\n',
+        b'{"number":1,"path":"/x","seconds":1.0,"mode":null,"written_sha256":"","encoding":"no",'
+        b'"added":1,"removed":1}\n',
+        b'{"number":2,"path":"/x","seconds":1.0,"mode":null,"written_sha256":"","encoding":"utf-8",'
+        b'"added":1,"removed":1}\n',
+    ],
+)
+def test_a_damaged_entry_hinders_no_other(tmp_path: Path, head: bytes) -> None:
+    path = tmp_path / "x"
+    for new in (b"1", b"2", b"3"):
+        write(path, new)
+    first, second, _third = journal_files()
+    first.write_bytes(head)
+    (first.parent / "1x.undo").write_bytes(b"not ours")
+    assert list_journal()[2] == DamagedEntry(first)
+    assert [entry.number for entry in list_writes()] == [3, 2]
+    undo_last()
+    undo_last()
+    assert path.read_bytes() == b"1"
+    assert refusal() == f"{first} is damaged and cannot be undone"
+    write(path, b"4")
+    assert [entry.number for entry in list_writes()] == [2]
+    assert second.exists()

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.conversation.language import LANGUAGES, language_name, language_of_locale
 from assistant.errors import UsageError
+from assistant.spoken_languages import LANGUAGES, language_name, language_of_locale
 
 
 @pytest.mark.parametrize(
