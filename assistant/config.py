@@ -129,7 +129,7 @@ def _read_language(text: str) -> str:
     return text
 
 
-LANGUAGE = ValueKind("takes a language: de, zh-TW, German", _read_language, (str,))
+LANGUAGE = ValueKind("takes a language such as de or German", _read_language, (str,))
 WHOLE = ValueKind("takes a whole number", _read_whole, (int,))
 SWITCH = ValueKind(f"is one of {', '.join(SWITCHES)}", SWITCHES.__getitem__, (bool, int))
 COLORS = _one_of(tuple(Color), Color)

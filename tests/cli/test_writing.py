@@ -208,7 +208,7 @@ def test_an_answer_that_drops_most_of_a_file_is_not_written_unseen(
     assert file.read_text() == whole
     terminal = Terminal("fix", str(file), "-w", command=command, rows=50)
     terminal.wait_for(lambda: "[y/N]" in terminal.text)
-    assert "part8" in terminal.text.splitlines()[-2]
+    assert "part3, part4 and 4 more" in terminal.text.replace("\n", "")
     terminal.type_line("y")
     assert terminal.wait_for_end() == 0
     assert file.read_text() == NEW
