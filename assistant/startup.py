@@ -1,13 +1,17 @@
 """The only place that wires: which model, which engine, which session."""
 
+from typing import TYPE_CHECKING
+
 from assistant import paths
 from assistant.backends.base import ModelSpec, Runtime
 from assistant.config import Settings
-from assistant.conversation.session import Session
 from assistant.engine.base import Engine
 from assistant.engine.local import LocalEngine
 from assistant.errors import UsageError
 from assistant.model_store.local_models import TORCH_PREFIX, find_model, find_torch_model
+
+if TYPE_CHECKING:
+    from assistant.conversation.session import Session
 
 
 def choose_model(settings: Settings) -> ModelSpec:
@@ -51,5 +55,7 @@ def open_engine(spec: ModelSpec) -> Engine:
     return LocalEngine(spec)
 
 
-def open_session(engine: Engine, settings: Settings) -> Session:
+def open_session(engine: Engine, settings: Settings) -> "Session":
+    from assistant.conversation.session import Session  # the engine loads meanwhile
+
     return Session(engine, settings.sampling)

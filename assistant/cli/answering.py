@@ -1,4 +1,4 @@
-"""One question from the command line: load, ask, show, and say how it went."""
+"""One question from the command line: read it, ask, show, and say how it went."""
 
 import sys
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from assistant.cli.exit_codes import OK
 from assistant.cli.interrupts import Interrupts
 from assistant.cli.options import Options
 from assistant.cli.outcome import conclude
-from assistant.cli.output import JsonOutput, Output, open_output
+from assistant.cli.output import open_output
 from assistant.cli.reading import QuestionReader
 from assistant.cli.report import Report
 from assistant.cli.targets import TargetWriter, check_target, describe_target
@@ -20,59 +20,40 @@ from assistant.errors import AssistantError
 from assistant.events import Finished, ModelLoading, TextChunk
 from assistant.prompts.finding import find_prompt
 from assistant.rendering.progress import ProgressLine
-from assistant.startup import choose_model, open_engine, open_session
+from assistant.startup import open_session
 
 
-def answer(asked: Asked, options: Options) -> int:
-    """Answer on standard output; returns the exit code. Raises `AssistantError`."""
-    try:
-        settings = options.load_settings()
-    except AssistantError as error:
-        if options.output in ("json", "stream-json"):
-            JsonOutput(is_stream=options.output == "stream-json").fail(error)
-        raise
-    report = Report(
-        sys.stderr,
-        is_quiet=bool(options.quiet),
-        is_verbose=bool(options.verbose),
-        has_color=has_color(settings.color, sys.stderr),
-    )
-    output = open_output(settings, asked.target, wants_code=options.extract)
-    try:
-        check_target(asked, can_write=bool(options.yes or options.dry_run))
-        with Interrupts(settings.timeout) as interrupts:
-            engine = open_engine(choose_model(settings))
-            try:
-                answering = _Answering(asked, options, settings, report, output, interrupts)
-                return answering.run(engine)
-            finally:
-                engine.close()
-    except AssistantError as error:
-        output.fail(error)
-        raise
-
-
-class _Answering:
+class Answering:
     """The steps of one answer, and what they share."""
 
     def __init__(
-        self,
-        asked: Asked,
-        options: Options,
-        settings: Settings,
-        report: Report,
-        output: Output,
-        interrupts: Interrupts,
+        self, asked: Asked, options: Options, settings: Settings, interrupts: Interrupts
     ) -> None:
         self._asked = asked
         self._options = options
         self._settings = settings
-        self._report = report
-        self._output = output
         self._interrupts = interrupts
+        self._report = Report(
+            sys.stderr,
+            is_quiet=bool(options.quiet),
+            is_verbose=bool(options.verbose),
+            has_color=has_color(settings.color, sys.stderr),
+        )
+        self._output = open_output(settings, asked.target, wants_code=options.extract)
 
-    def run(self, engine: Engine) -> int:
-        loading = engine.load()  # goes on in its own thread while prompt and files are read
+    def run(self, engine: Engine, loading: Iterator[ModelLoading]) -> int:
+        """The exit code. `loading` goes on beside until prompt and files are read.
+
+        Raises `AssistantError`, which a program that reads JSON finds there, too.
+        """
+        try:
+            return self._run(engine, loading)
+        except AssistantError as error:
+            self._output.fail(error)
+            raise
+
+    def _run(self, engine: Engine, loading: Iterator[ModelLoading]) -> int:
+        check_target(self._asked, can_write=bool(self._options.yes or self._options.dry_run))
         prompt = find_prompt(self._asked.prompt)
         reader = QuestionReader(self._asked, self._options, self._settings, self._report)
         with reader.keeping_what_was_written():

@@ -91,7 +91,7 @@ def _answer(
 
 def answer(asked: Asked, options: Options) -> None:
     """Ends the command with the exit code of its answer."""
-    from assistant.cli.answering import answer  # engines and renderers: nothing for --help
+    from assistant.cli.starting import answer  # engines and renderers: nothing for --help
 
     raise typer.Exit(answer(asked, options))
 

@@ -34,6 +34,13 @@ class LoadedModel:
             self._template = ChatTemplate(source, backend.tokenizer, backend.info.fingerprint)
         self._last_shared_cancel = -SHARED_CANCEL_SECONDS
 
+    def take(self, work: Run | Scoring) -> None:
+        """Give it to the scheduler."""
+        if isinstance(work, Scoring):
+            self.scheduler.add_scoring(work)
+        else:
+            self.scheduler.add(work)
+
     def render(self, prompt: Prompt) -> Rendered:
         if not isinstance(prompt, ChatPrompt):
             return render_raw(prompt, self.backend.tokenizer)

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 
 from assistant.backends.base import Backend, BackendInfo, ModelSpec, OnProgress
 from assistant.backends.open import open_backend
-from assistant.engine.answer_stream import POLL_SECONDS, LocalAnswerStream
 from assistant.engine.base import GenerationRequest, Measure
-from assistant.engine.run import Run
-from assistant.engine.scoring import Scoring
 from assistant.errors import AssistantError, EngineFailed, ModelError
 from assistant.events import ModelLoading, PromptProgress, Reason
 from assistant.messages import Prompt, Rendered
 
+# What runs a model is imported by the engine's thread, while the asker reads files: 60 ms.
 if TYPE_CHECKING:
+    from assistant.engine.answer_stream import LocalAnswerStream
     from assistant.engine.loaded_model import LoadedModel
+    from assistant.engine.run import Run
+    from assistant.engine.scoring import Scoring
+
+LOOK_SECONDS = 0.2  # between two looks at how far loading is
 
 OpenBackend = Callable[[ModelSpec, OnProgress], Backend]
 
@@ -60,7 +63,7 @@ class LocalEngine:
     def _loading_steps(self) -> Iterator[ModelLoading]:
         told = None
         try:
-            while not self._was_opened_within(POLL_SECONDS if told else 0.05):
+            while not self._was_opened_within(LOOK_SECONDS if told else 0.05):
                 if self._loading is not told:
                     told = self._loading
                     yield told
@@ -112,7 +115,9 @@ class LocalEngine:
 
     # ── generating ──────────────────────────────────────────────────────────────────────────
 
-    def stream(self, request: GenerationRequest) -> LocalAnswerStream:
+    def stream(self, request: GenerationRequest) -> "LocalAnswerStream":
+        from assistant.engine.answer_stream import LocalAnswerStream
+
         asked_at = time.monotonic()  # the deadline counts while the model is opened, too
         with self._using() as model:
             run = model.new_run(request, asked_at)
@@ -126,14 +131,14 @@ class LocalEngine:
             self._hand_in(scoring)
         return scoring.result()
 
-    def _end_run(self, run: Run, reason: Reason) -> None:
+    def _end_run(self, run: "Run", reason: Reason) -> None:
         """End a request from any thread."""
         run.end_with = run.end_with or reason
         with self._wake:
             if self._model is not None:
                 self._model.interrupt_for(run)
 
-    def _progress_of(self, run: Run) -> PromptProgress | None:
+    def _progress_of(self, run: "Run") -> PromptProgress | None:
         with self._wake:
             return self._model.progress_of(run) if self._model is not None else None
 
@@ -166,7 +171,7 @@ class LocalEngine:
             raise _closed()
         return self._model
 
-    def _hand_in(self, work: Run | Scoring) -> None:
+    def _hand_in(self, work: "Run | Scoring") -> None:
         with self._wake:
             self._inbox.append(work)
             self._wake.notify_all()
@@ -203,7 +208,6 @@ class LocalEngine:
         self._on_loading(ModelLoading("opening the model"))
         backend = self._open_backend(self._spec, self._on_loading)
         try:
-            # Jinja and the scheduler take 60 ms, which the asker need not wait for.
             from assistant.engine.loaded_model import LoadedModel
 
             model = LoadedModel(backend)
@@ -230,10 +234,7 @@ class LocalEngine:
     def _empty_inbox(self, model: "LoadedModel") -> None:
         inbox, self._inbox = self._inbox, []
         for work in inbox:
-            if isinstance(work, Scoring):
-                model.scheduler.add_scoring(work)
-            else:
-                model.scheduler.add(work)
+            model.take(work)
 
     def _retire(self, model: "LoadedModel", error: AssistantError) -> None:
         """End all requests with the error; close the backend once nobody is inside it."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.backends.base import Abilities, BackendInfo
-from assistant.cli import answering
+from assistant.cli import starting
 from assistant.cli.main import main
 from assistant.engine.base import GenerationRequest, Measure
 from assistant.events import Answer, Event, Finished, ModelLoading, Reason, TextChunk, Usage
@@ -105,5 +105,5 @@ def open_talker(_spec: Any) -> TalkingEngine:
 
 if __name__ == "__main__":
     sys.argv = sys.argv[1:]
-    setattr(answering, "open_engine", open_talker)  # noqa: B010 # mypy would compare protocols
+    setattr(starting, "open_engine", open_talker)  # noqa: B010 # mypy would compare protocols
     main()

@@ -20,7 +20,7 @@ from talking_engine import TalkingEngine
 
 from assistant import paths
 from assistant.attachments import folders
-from assistant.cli import answering
+from assistant.cli import starting
 from assistant.cli.app import run
 from assistant.errors import AssistantError
 from assistant.model_store.local_models import find_model
@@ -42,7 +42,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 @pytest.fixture(autouse=True)
 def talk_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """No model is loaded for what is refused, nor for a plan."""
-    monkeypatch.setattr(answering, "open_engine", lambda _spec: TalkingEngine("never"))
+    monkeypatch.setattr(starting, "open_engine", lambda _spec: TalkingEngine("never"))
 
 
 def one_error(err: bytes | str) -> str:

@@ -17,12 +17,10 @@ ON_PYTORCH = (
 )
 IMPORTED = f"""
 import sys
-from assistant.cli.main import main
-try:
-    main()
-except SystemExit as end:
-    heavy = {HEAVY + ON_PYTORCH!r}
-    print([name for name in heavy if name in sys.modules], end.code, file=sys.stderr)
+from assistant.cli.main import run_command
+code = run_command()
+heavy = {HEAVY + ON_PYTORCH!r}
+print([name for name in heavy if name in sys.modules], code, file=sys.stderr)
 """
 
 

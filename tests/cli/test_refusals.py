@@ -157,7 +157,7 @@ def test_a_defect_is_one_line_too(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("by\x1b[31m zero")
 
-    monkeypatch.setattr("assistant.cli.answering.choose_model", fail)
+    monkeypatch.setattr("assistant.cli.starting.choose_model", fail)
     assert run(["hi"]) == 1
     assert capfd.readouterr().err == (
         "error: ZeroDivisionError: by\\x1b[31m zero (--debug shows where)\n"
