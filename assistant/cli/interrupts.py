@@ -41,8 +41,9 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         for number in CODES:
-            if signal.getsignal(number) != signal.SIG_IGN:  # nohup: SIGHUP is to be ignored
-                self._previous[number] = signal.signal(number, self._take)
+            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                continue  # nohup
+            self._previous[number] = signal.signal(number, self._take)
         signal.setitimer(signal.ITIMER_REAL, self._timeout_seconds)
         return self
 

@@ -1,6 +1,7 @@
 """Runs the real command: with pipes, or on a terminal in memory."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -72,7 +73,12 @@ def start(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, **(environment or {})},
+        preexec_fn=_forget_nohup,
     )
+
+
+def _forget_nohup() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def wait_for(is_true: Callable[[], bool]) -> None:
