@@ -39,12 +39,13 @@ class QuestionGroup(PlainGroup):
             ask_about_project(ctx, args)
         if ctx.meta[IS_MEANT]:
             return QUESTION, ask, ["--", *args]
-        if self.get_command(ctx, args[0]) is None:
+        command = self.get_command(ctx, args[0])
+        if command is None:
             if not ctx.resilient_parsing:
                 _refuse_untrusted(args[0])
             return QUESTION, ask, args
         ctx.meta[IS_MEANT] = True
-        return super().resolve_command(ctx, args)
+        return args[0], command, args[1:]
 
     def _asked_for_help(self, ctx: Any, args: list[str]) -> list[str]:
         """`help` and `help COMMAND` are what people type; anything longer is a question."""
@@ -63,7 +64,9 @@ class QuestionGroup(PlainGroup):
         )
 
     def list_commands(self, _ctx: Any) -> list[str]:
-        return sorted({*OWN_COMMANDS, *_summaries()} - {QUESTION})
+        from assistant.prompts.folders import prompt_names  # not for --version
+
+        return sorted({*OWN_COMMANDS, *prompt_names()} - {QUESTION})
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """What can be done comes before how."""

@@ -65,7 +65,8 @@ def code_of(answer: Answer, question: Question) -> str:
     Of a prompt that gives a file it is what would replace the attached text. Raises `InputError`
     when a whole answer holds nothing that could.
     """
-    if question.prompt.gives is not Gives.FILE or answer.reason is not Reason.DONE:
+    is_whole = answer.reason is Reason.DONE
+    if question.prompt.gives is not Gives.FILE or not is_whole or not question.attachments:
         return extract_code(answer.text)
     from assistant.edits.answer_code import replacing_code  # few want it
 

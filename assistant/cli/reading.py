@@ -71,10 +71,17 @@ class QuestionReader:
             yield
         except AssistantError:
             if self._composed:
-                file = paths.writable(paths.state_folder()) / KEPT
-                file.write_text(self._composed, "utf-8", "replace")
-                self._report.warning(f"what you wrote is in {file}")
+                self._keep()
             raise
+
+    def _keep(self) -> None:
+        try:
+            file = paths.writable(paths.state_folder()) / KEPT
+            file.write_text(self._composed, "utf-8", "replace")
+        except (OSError, UsageError) as err:
+            self._report.warning(f"what you wrote could not be kept: {err}")
+        else:
+            self._report.warning(f"what you wrote is in {file}")
 
     def _takes_pipe(self, prompt: PromptFile, named: Sequence[str]) -> bool:
         """Whoever names files behind a command means these; -f only adds to what is piped."""

@@ -31,11 +31,6 @@ SHARED = """## Options of every command
 They hold before and after the command; the later one wins.
 """
 
-SHARED = """## Options of every command
-
-They hold before and after the command; the later one wins.
-"""
-
 STREAMS = """
 Standard output is the answer and nothing else; progress, notices, questions and errors go to
 standard error, each error in one line with what to type next.

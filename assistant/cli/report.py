@@ -8,7 +8,7 @@ from typing import TextIO
 
 from assistant.cli.exit_codes import BROKEN_PIPE, GENERAL, exit_code
 from assistant.errors import AssistantError
-from assistant.rendering.tables import cell_width, clip
+from assistant.rendering.tables import cell_width, clip, one_line
 from assistant.visible_text import visible
 
 SEPARATOR = " · "
@@ -34,25 +34,25 @@ class Report:
         """Says what failed and what to type next; returns the exit code."""
         if is_debug:
             self._write_traceback(error)
-        hint = f" ({_line(error.hint)})" if error.hint else ""
-        self._write(f"error: {_line(error.message)}{hint}")
+        hint = f" ({one_line(error.hint)})" if error.hint else ""
+        self._write(f"error: {one_line(error.message)}{hint}")
         return exit_code(error)
 
     def unexpected(self, error: Exception, *, is_debug: bool = False) -> int:
         if is_debug:
             self._write_traceback(error)
         hint = "" if is_debug else " (--debug shows where)"
-        self._write(f"error: {type(error).__name__}: {_line(str(error))}{hint}")
+        self._write(f"error: {type(error).__name__}: {one_line(str(error))}{hint}")
         return GENERAL
 
     def warning(self, text: str) -> None:
         """Said even when quiet: something was cut, or is not what it seems."""
-        self._write(_line(text))
+        self._write(one_line(text))
 
     def done(self, text: str) -> None:
         """What was changed on this machine; quiet, it goes without saying."""
         if not self.is_quiet:
-            self._write(_line(text))
+            self._write(one_line(text))
 
     def detail(self, text: str) -> None:
         """A line of a table, for whom -v asked."""
@@ -67,9 +67,9 @@ class Report:
         if self.is_quiet or not self.err.isatty():
             return
         columns = os.get_terminal_size(self.err.fileno()).columns or 80
-        line = clip(_line(parts[0]), columns)
+        line = clip(one_line(parts[0]), columns)
         for part in parts[1:]:
-            longer = line + SEPARATOR + _line(part)
+            longer = line + SEPARATOR + one_line(part)
             if cell_width(longer) > columns:
                 break
             line = longer
@@ -84,10 +84,6 @@ class Report:
             self.err.flush()
         except (OSError, ValueError):
             pass  # a closed standard error must not hide the answer
-
-
-def _line(text: str) -> str:
-    return visible(" ".join(text.split()))
 
 
 def give_up_stdout() -> int:

@@ -107,10 +107,7 @@ class TargetWriter:
             proposal = propose_file(self._target.file, answer.text)
             self._check_fence(answer, proposal)
             return proposal
-        file = question.attachments[0]
-        if file.source is None:
-            raise InputError(f"{file.name} is no file that could be changed", "name a file")
-        return propose_change(file, answer.text)
+        return propose_change(question.attachments[0], answer.text)
 
     def _check_fence(self, answer: Answer, proposal: "Proposal") -> None:
         """Words must not take the place of code; a new file may hold what a person reads first."""

@@ -58,7 +58,7 @@ def check_something_given(prompt: PromptFile, words: Words, *, has_more: bool) -
     """Raises `UsageError` when there is nothing to work on; `has_more`: -f, -e or a pipe."""
     if words.text.strip() or words.files or has_more:
         return
-    needed = "a description" if prompt.name == "generate" else "a question"
+    needed = "a question"
     if Takes.QUESTION not in prompt.needs:
         needed = "a file" if Takes.FILES in prompt.takes else "text on standard input"
     raise UsageError(f"{prompt.name} needs {needed}", example(prompt))

@@ -92,6 +92,13 @@ def test_commands_win_over_prompts(folder: Path, capfd: pytest.CaptureFixture[st
     assert "hidden by a command" in line or "hidden by command" in line
 
 
+def test_a_prompt_that_gives_a_file_may_be_given_none(folder: Path, tmp_path: Path) -> None:
+    head = "name: page\ndescription: Write a page\ntakes: [question]\ngives: file\n"
+    (folder / "page.md").write_text(f"---\n{head}---\n{{{{ question }}}}\n")
+    done = llmchat("page", "about", "me", command=talker("```\nI\n```\n", tmp_path))
+    assert (done.returncode, done.stdout) == (0, b"I\n")
+
+
 def test_help_as_people_type_it(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["help"]) == 0
     assert "Prompts:" in capfd.readouterr().out

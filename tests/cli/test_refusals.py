@@ -44,7 +44,7 @@ USAGE = {
     ("  ",): 'there is no question (llmchat "how do I …?")',
     (): 'there is no question (llmchat "how do I …?")',
     ("explain",): "explain needs a file (llmchat explain src/app.py)",
-    ("generate",): "generate needs a description (llmchat generate ",
+    ("generate",): "generate needs a question (llmchat generate ",
     ("summarize",): "summarize needs a file (llmchat summarize notes.md)",
     ("translate", "--to", "German"): (
         "translate needs a file (llmchat translate --to German notes.md)"
