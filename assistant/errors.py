@@ -8,7 +8,9 @@ AssistantError            anything we can say in one line, with the next command
 ├── PromptTooLong         the prompt does not fit the window
 ├── NotApproved           somebody said no, or nobody could be asked
 ├── NotEnoughMemory       the model or its context does not fit the memory
-└── EngineFailed          the engine stopped working
+├── EngineFailed          the engine stopped working
+└── EngineUnreachable     the engine cannot be started or asked
+    └── EngineBusy        it has more to do than it can queue
 """
 
 
@@ -50,4 +52,12 @@ class NotEnoughMemory(AssistantError):
 
 
 class EngineFailed(AssistantError):
+    pass
+
+
+class EngineUnreachable(AssistantError):
+    pass
+
+
+class EngineBusy(EngineUnreachable):
     pass

@@ -4,8 +4,9 @@ A stream is any number of `ModelLoading`, `Queued`, `PromptProgress`, `Reasoning
 `TextChunk`, then exactly one `Finished`.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Reason(StrEnum):
@@ -20,23 +21,20 @@ class Reason(StrEnum):
     FAILED = "failed"  # see Answer.error
 
 
-@dataclass(frozen=True, slots=True)
-class ModelLoading:
+class ModelLoading(Struct, frozen=True, tag=True):
     """`stage` in words; `share` of the loading done, 0 to 1, or None when unknown."""
 
     stage: str
     share: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(Struct, frozen=True, tag=True):
     """Waiting for a place; 1 is next."""
 
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class PromptProgress:
+class PromptProgress(Struct, frozen=True, tag=True):
     """Prefill: `tokens_done` of `tokens_total`, both including the `tokens_cached`."""
 
     tokens_done: int
@@ -45,16 +43,14 @@ class PromptProgress:
     seconds_left: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class TokenLogprob:
+class TokenLogprob(Struct, frozen=True):
     """Natural logarithm of the probability that the model gave this token."""
 
     token_id: int
     logprob: float
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenToken:
+class WrittenToken(Struct, frozen=True):
     """A sampled token, its log-probability and the most probable ones in its place."""
 
     token_id: int
@@ -62,20 +58,17 @@ class WrittenToken:
     top: tuple[TokenLogprob, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ReasoningChunk:
+class ReasoningChunk(Struct, frozen=True, tag=True):
     text: str
     candidate: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class TextChunk:
+class TextChunk(Struct, frozen=True, tag=True):
     text: str
     candidate: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """One finished candidate. `logprobs` is empty unless the request asked for them."""
 
     reason: Reason
@@ -89,8 +82,7 @@ class Answer:
     logprobs: tuple[WrittenToken, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Counts in tokens, times in seconds, speeds in tokens per second (0.0 where none ran)."""
 
     prompt_tokens: int
@@ -101,8 +93,7 @@ class Usage:
     decode_tokens_per_second: float
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True, tag=True):
     answers: tuple[Answer, ...]
     usage: Usage
 

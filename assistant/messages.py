@@ -1,9 +1,10 @@
 """What is sent to a model: messages made of parts, and the prompts that hold them."""
 
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
+
+from msgspec import Struct
 
 
 class Role(StrEnum):
@@ -12,16 +13,14 @@ class Role(StrEnum):
     ASSISTANT = "assistant"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A piece of a message: its text and where it came from ("question", "quicksort.py")."""
 
     text: str
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One chat message. `reasoning` is kept apart from the text.
 
     `token_ids` are the tokens of an answer that the model with `fingerprint` wrote. They
@@ -45,8 +44,7 @@ def message(role: Role, text: str, source: str | None = None) -> Message:
     return Message(role, (Part(text, source or role.value),))
 
 
-@dataclass(frozen=True, slots=True)
-class ChatPrompt:
+class ChatPrompt(Struct, frozen=True, tag=True):
     """Messages for the model's own chat template.
 
     `first_day` is the day a template is told when it asks for today's date: the
@@ -59,8 +57,7 @@ class ChatPrompt:
     snapshot_after: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RawPrompt:
+class RawPrompt(Struct, frozen=True, tag=True):
     """Text or ids as they are, with no template. `has_control_tokens`: the text may spell them."""
 
     text: str = ""
@@ -71,8 +68,7 @@ class RawPrompt:
 Prompt = ChatPrompt | RawPrompt
 
 
-@dataclass(frozen=True, slots=True)
-class PartTokens:
+class PartTokens(Struct, frozen=True):
     """Tokens of one part of one message; the template's own count as message None."""
 
     message: int | None
@@ -80,16 +76,14 @@ class PartTokens:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A stretch of rendered text; `control_token` is its id when it is one token that steers."""
 
     text: str
     control_token: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(Struct, frozen=True):
     """A prompt as the model will see it: text with control tokens marked, ids, ids per part.
 
     The counts of `parts` add up to `len(token_ids)`.
@@ -104,8 +98,7 @@ class Rendered:
         return "".join(span.text for span in self.spans)
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(Struct, frozen=True):
     """Where attached text stands on disk: what is needed to write it back changed.
 
     `data` is the whole file as it was read: a byte order mark `mark`, then text in what Python
@@ -119,8 +112,7 @@ class SourceFile:
     lines: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(Struct, frozen=True):
     """Text that a user adds to a message: a file, lines or a symbol of it, or "stdin".
 
     `name` is one line of visible text that says which. `language` is the fence's ("" when

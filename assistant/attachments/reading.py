@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import IO
+
+from msgspec.structs import replace
 
 from assistant.attachments.attached import Attached as Attached
 from assistant.attachments.decoding import MAX_BYTES

@@ -5,10 +5,11 @@ the only members that another thread may touch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from assistant.events import ModelLoading
 
@@ -26,12 +27,12 @@ class Runtime(StrEnum):
     TORCH = "torch"
 
 
-@dataclass(frozen=True, slots=True)
-class ModelSpec:
+class ModelSpec(Struct, frozen=True):
     """Everything a process needs to open a model; it reads no settings beyond this.
 
     `window` in tokens (0: the model's own), `threads` (0: chosen from the machine), `kv_type`
-    one of `f16`, `q8_0`, `q4_0`; `log` is a file for what the native runtime says.
+    one of `f16`, `q8_0`, `q4_0`; `log` is a file for what the native runtime says. KV states are
+    kept on disk in the folder `snapshots` (None: nowhere), `snapshot_bytes` of them at most.
 
     Only for PyTorch: `device` one of "" (a GPU when there is one), `cpu`, `cuda`; `dtype` one of
     "" (what the device computes fastest), `f32`, `bf16`, `f16`; `int8` computes the linear
@@ -43,14 +44,15 @@ class ModelSpec:
     kv_type: str = "f16"
     threads: int = 0
     log: Path | None = None
+    snapshots: Path | None = None
+    snapshot_bytes: int = 2 * 2**30
     runtime: Runtime = Runtime.LLAMACPP
     device: str = ""
     dtype: str = ""
     int8: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SamplingOptions:
+class SamplingOptions(Struct, frozen=True):
     """How the next token is drawn. Temperature 0 takes the most probable one (greedy).
 
     Ranges: temperature 0 to 5, top_k 0 (off) or more, top_p and min_p 0 to 1 (1 and 0 are
@@ -64,8 +66,7 @@ class SamplingOptions:
     repeat_penalty: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Abilities:
+class Abilities(Struct, frozen=True):
     """What this model on this runtime can do."""
 
     trims: bool  # a slot can be cut back to any length
@@ -75,8 +76,7 @@ class Abilities:
     encoder: bool = False  # an encoder reads the prompt whole: nothing of it serves another one
 
 
-@dataclass(frozen=True, slots=True)
-class BackendInfo:
+class BackendInfo(Struct, frozen=True):
     """`window` in tokens, `parameters` a count, `size_bytes` of the weights.
 
     `fingerprint` names these weights, `template_hash` the chat template ("" without one).
@@ -93,8 +93,7 @@ class BackendInfo:
     abilities: Abilities
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """Tokens for one slot, the first at position `start`.
 
     A slot may have several rows in one call, each going on where the one before ended.

@@ -3,6 +3,7 @@
 from assistant.errors import (
     AssistantError,
     EngineFailed,
+    EngineUnreachable,
     ModelError,
     NotApproved,
     NotEnoughMemory,
@@ -18,6 +19,7 @@ TOO_LONG = 4
 MEMORY = 5
 NOT_APPROVED = 6
 ENGINE = 8
+UNREACHABLE = 9
 LENGTH = 10
 TIMEOUT = 124  # as of timeout(1)
 HUNG_UP = 129  # 128 + SIGHUP
@@ -34,6 +36,7 @@ MEANINGS = {
     MEMORY: "not enough memory",
     NOT_APPROVED: "somebody said no, or nobody could be asked",
     ENGINE: "the engine failed",
+    UNREACHABLE: "the engine or the server cannot be reached, or is too busy",
     LENGTH: "`max_tokens` cut the answer, with `--fail-on-length`",
     TIMEOUT: "the time of `--timeout` was up; what came is kept",
     HUNG_UP: "SIGHUP; what came is kept",
@@ -49,6 +52,7 @@ BY_ERROR: dict[type[AssistantError], int] = {
     NotEnoughMemory: MEMORY,
     NotApproved: NOT_APPROVED,
     EngineFailed: ENGINE,
+    EngineUnreachable: UNREACHABLE,
 }
 
 

@@ -4,8 +4,9 @@ Every front end calls this, and knows nothing else of engines.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
+
+from msgspec import Struct
 
 from assistant.backends.base import SamplingOptions
 from assistant.config import SamplingChoices
@@ -15,8 +16,7 @@ from assistant.messages import Attachment, ChatPrompt, Message, Prompt, RawPromp
 from assistant.prompts.prompt_file import PromptFile
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """What a user asks: words, attachments, and the prompt file that puts them into place.
 
     `variables` of the prompt file that were chosen. `system` replaces its system message;
@@ -26,14 +26,13 @@ class Question:
     prompt: PromptFile
     text: str = ""
     attachments: tuple[Attachment, ...] = ()
-    sampling: SamplingChoices = field(default_factory=SamplingChoices)
-    variables: Mapping[str, str] = field(default_factory=dict)
+    sampling: SamplingChoices = SamplingChoices()
+    variables: Mapping[str, str] = {}
     system: str = ""
     language: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """A question on its way: the ledger says what is sent, the stream brings the answer."""
 
     ledger: Ledger

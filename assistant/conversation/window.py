@@ -1,7 +1,8 @@
 """What fits the model's window, and the ledger that says so. Nothing is ever cut silently."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from assistant.engine.base import Engine, Measure
 from assistant.errors import PromptTooLong
@@ -12,8 +13,7 @@ SMALLEST_ANSWER = 16  # tokens; with less room than this there is no point in as
 NAMED_PARTS = 4  # in an error; --dry-run lists them all
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(Struct, frozen=True):
     """Where the window goes, in tokens. `max_new_tokens` is what the answer may have.
 
     `is_shortened`: the window leaves less than was asked for.

@@ -4,9 +4,10 @@ Synchronous and thread-safe. `measure`, `render` and `tokenize` never wait for a
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+from msgspec import Struct
 
 from assistant.backends.base import BackendInfo, SamplingOptions
 from assistant.events import Event, ModelLoading
@@ -26,8 +27,7 @@ class Keep(StrEnum):
     TURN = "turn"  # the prompt and the answer
 
 
-@dataclass(frozen=True, slots=True)
-class GenerationRequest:
+class GenerationRequest(Struct, frozen=True):
     """What to write, how, and for how long.
 
     `seed` None draws one; the answer says which. `top_logprobs` None reports none, 0 only the
@@ -35,7 +35,7 @@ class GenerationRequest:
     """
 
     prompt: Prompt
-    sampling: SamplingOptions = field(default_factory=SamplingOptions)
+    sampling: SamplingOptions = SamplingOptions()
     max_new_tokens: int = 1024
     seed: int | None = None
     stop: tuple[str, ...] = ()
@@ -48,8 +48,7 @@ class GenerationRequest:
     ends_repetition: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(Struct, frozen=True):
     """Exact counts in tokens. `seconds` to the first token, None before any measurement."""
 
     tokens: int

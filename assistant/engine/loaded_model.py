@@ -67,14 +67,14 @@ class LoadedModel:
         tokens = len(rendered.token_ids)
         return Measure(tokens, rendered.parts, cached, self.scheduler.seconds_for(tokens - cached))
 
-    def new_run(self, request: GenerationRequest, asked_at: float) -> Run:
+    def new_run(self, request: GenerationRequest, asked_at: float, client: int) -> Run:
         """Raises what is wrong with the request, a bad grammar too, before anybody waits for it."""
         rendered = self.render(request.prompt)
         _check(request, rendered, self.backend)
         seed = secrets.randbits(32) if request.seed is None else request.seed % 2**32
         if request.grammar:
             self.backend.new_sampler(request.sampling, seed, request.grammar).close()
-        return Run(request, rendered, self.backend.tokenizer, seed, asked_at)
+        return Run(request, rendered, self.backend.tokenizer, seed, asked_at, client)
 
     def new_scoring(self, prompt: Prompt, continuations: Sequence[str]) -> Scoring:
         rendered = self.render(prompt)

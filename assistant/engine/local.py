@@ -115,12 +115,13 @@ class LocalEngine:
 
     # ── generating ──────────────────────────────────────────────────────────────────────────
 
-    def stream(self, request: GenerationRequest) -> "LocalAnswerStream":
+    def stream(self, request: GenerationRequest, *, client: int = 0) -> "LocalAnswerStream":
+        """`client` tells askers apart, so that one of them cannot keep the others waiting."""
         from assistant.engine.answer_stream import LocalAnswerStream
 
         asked_at = time.monotonic()  # the deadline counts while the model is opened, too
         with self._using() as model:
-            run = model.new_run(request, asked_at)
+            run = model.new_run(request, asked_at, client)
             self._hand_in(run)
             model.make_way()
         return LocalAnswerStream(run, self._end_run, self._progress_of)

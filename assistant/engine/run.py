@@ -106,7 +106,7 @@ class Sequence:
 class Run:
     """A request, its sequences and the queue that its reader empties.
 
-    `asked_at` is when its deadline begins to count (`time.monotonic()`).
+    `asked_at` is when its deadline begins to count (`time.monotonic()`); `client` is who asked.
     """
 
     def __init__(
@@ -116,8 +116,10 @@ class Run:
         tokenizer: Tokenizer,
         seed: int,
         asked_at: float,
+        client: int,
     ) -> None:
         self.request = request
+        self.client = client
         self.rendered = rendered
         self.tokenizer = tokenizer
         self.prompt_tokens = len(rendered.token_ids)

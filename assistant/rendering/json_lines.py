@@ -5,8 +5,9 @@ JSON escapes every character beyond ASCII, so nothing in it can steer a terminal
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any, TextIO
+
+from msgspec.structs import asdict
 
 from assistant.backends.base import BackendInfo
 from assistant.code_blocks import extract_code

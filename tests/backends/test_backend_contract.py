@@ -3,13 +3,13 @@
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy
 import numpy.typing
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from assistant.backends.base import Backend, DecodeResult, ModelSpec, Row, SamplingOptions
 from assistant.backends.open import open_backend

@@ -5,10 +5,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from assistant.backends import llamacpp
 from assistant.backends.base import Backend, DecodeResult, ModelSpec, Row, SamplingOptions

@@ -1,10 +1,10 @@
 """A session asks what its question, its settings and its prompt file say."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from assistant.backends.base import SamplingOptions
 from assistant.config import SamplingChoices

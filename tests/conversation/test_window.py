@@ -1,9 +1,9 @@
 """How long an answer may be, and what is said when the prompt leaves no room for one."""
 
-from dataclasses import replace
 from datetime import date
 
 import pytest
+from msgspec.structs import replace
 
 from assistant.conversation.window import DEFAULT_NEW_TOKENS, SMALLEST_ANSWER, fit
 from assistant.engine.local import LocalEngine

@@ -1,10 +1,10 @@
 """The chosen model: whether it is there, whole, known, and fits the memory."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import planted
 import pytest
+from msgspec.structs import replace
 
 from assistant.backends.base import ModelSpec, Runtime
 from assistant.doctor.check import Status

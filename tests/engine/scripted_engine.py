@@ -61,13 +61,12 @@ class Bench:
         self.backend = backend
         self.scheduler = Scheduler(backend, PrefixCache(backend, 2**20))
 
-    def add(self, prompt: str, new: int = 40, **more: object) -> Run:
+    def add(self, prompt: str, new: int = 40, client: int = 0, **more: object) -> Run:
         ids = tuple(prompt.encode())
         parts = (PartTokens(None, "prompt", len(ids)),)
         rendered = Rendered((Span(prompt),), ids, parts)
-        run = Run(
-            asked(prompt, new, **more), rendered, self.backend.tokenizer, 1, self.backend.clock.now
-        )
+        tokenizer, now = self.backend.tokenizer, self.backend.clock.now
+        run = Run(asked(prompt, new, **more), rendered, tokenizer, 1, now, client)
         self.scheduler.add(run)
         return run
 

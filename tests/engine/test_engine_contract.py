@@ -3,11 +3,12 @@
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from assistant.backends.base import (
     Backend,
@@ -50,7 +51,7 @@ def chat(text: str) -> ChatPrompt:
 def asked(text: str, new: int = 16, **more: object) -> GenerationRequest:
     return replace(
         GenerationRequest(RawPrompt(text), sampling=GREEDY, max_new_tokens=new, seed=3),
-        **more,  # type: ignore[arg-type]  # fields by name
+        **more,
     )
 
 

@@ -3,9 +3,9 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from scripted_backend import ScriptedBackend, opener
 from scripted_engine import SPEC, answer, asked, eventually, finished, loaded
 

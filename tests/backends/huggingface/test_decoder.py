@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import transformers
+from msgspec.structs import replace
 from tiny_models import SHAPE, VOCABULARY, llama_config, save_model
 
 from assistant.backends.base import Backend, DecodeResult, ModelSpec, Row, Runtime, SamplingOptions

@@ -3,7 +3,6 @@
 import json
 import pickle
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from msgspec.structs import replace
 from tiny_models import SHAPE, VOCABULARY, llama_config, save_model
 
 from assistant.backends.base import ModelSpec, Runtime
