@@ -16,6 +16,8 @@ KV_TYPES = ("f16", "q8_0", "q4_0")
 DEVICES = (AUTO, "cpu", "cuda")
 DTYPES = (AUTO, "f32", "bf16", "f16")
 REASONING = ("show", "hide", "only")
+SECONDS_IN = {"s": 1, "m": 60, "h": 3600}
+BYTES_IN = {"K": 10**3, "M": 10**6, "G": 10**9}
 SWITCHES = {"1": True, "true": True, "0": False, "false": False}
 
 Value = TypeVar("Value")
@@ -129,9 +131,30 @@ def _read_language(text: str) -> str:
     return text
 
 
+def _read_seconds(text: str) -> float:
+    """5m, 90s, 2h or plain seconds; -1 for ever."""
+    factor = SECONDS_IN.get(text[-1:], 0)
+    seconds = float(text[:-1]) * factor if factor else float(text)
+    if seconds != -1 and not 0 <= seconds <= 10**9:
+        raise ValueError
+    return seconds
+
+
+def _read_size(text: str) -> int:
+    """2GB, 500MB or plain bytes."""
+    number = text.upper().removesuffix("B")
+    factor = BYTES_IN.get(number[-1:], 0)
+    size = int(float(number[:-1]) * factor) if factor else int(number)
+    if not 0 <= size <= 10**15:
+        raise ValueError
+    return size
+
+
 LANGUAGE = ValueKind("takes a language such as de or German", _read_language, (str,))
 WHOLE = ValueKind("takes a whole number", _read_whole, (int,))
 SWITCH = ValueKind(f"is one of {', '.join(SWITCHES)}", SWITCHES.__getitem__, (bool, int))
+DURATION = ValueKind("takes seconds, or 90s, 5m, 2h; 0 or -1", _read_seconds, (int, float, str))
+SIZE = ValueKind("takes bytes, or 500MB, 2GB; 0: none", _read_size, (int, str))
 COLORS = _one_of(tuple(Color), Color)
 OUTPUTS = _one_of(tuple(OutputForm), OutputForm)
 
@@ -182,6 +205,19 @@ class Settings:
     )
     threads: int = _setting(0, WHOLE, "CPU threads; 0: the cores that this process may use.")
     max_input: int = _setting(10 * 2**20, WHOLE, "Bytes of one file or of standard input.")
+    resident: bool = _setting(
+        True, SWITCH, "Answer from an engine that stays in the background with the model loaded."
+    )
+    keep_alive: float = _setting(
+        300.0,
+        DURATION,
+        "How long that engine stays unasked (5m); 0: until the command ends, -1: for ever.",
+    )
+    snapshot_size: int = _setting(
+        2 * 2**30,
+        SIZE,
+        "Disk space for what models have read, so that they need not read it again; 0: none.",
+    )
     device: str = _setting("", _one_of(DEVICES), "Where an hf: model runs.")
     dtype: str = _setting("", _one_of(DTYPES), "The numbers that an hf: model computes with.")
     int8: bool = _setting(

@@ -6,11 +6,14 @@ folder. Asking for a folder creates nothing; `writable` creates it when somethin
 
 import os
 import stat
+import zlib
+from contextlib import suppress
 from pathlib import Path
 
 from assistant.errors import UsageError
 
 NAME = "llmchat"
+LONGEST_SOCKET_PATH = 100  # bytes; the kernels take 104 to 108
 KINDS = ("config", "data", "cache", "state", "runtime")
 
 
@@ -61,6 +64,37 @@ def writable(folder: Path) -> Path:
             "set LLMCHAT_HOME to a folder that you may write",
         ) from err
     return temporary
+
+
+def socket_folder(longest_name: int) -> Path:
+    """A folder for Unix sockets with names of so many bytes, ours alone; created with mode 0700.
+
+    The runtime folder; where its path is too long for a socket, or it is not ours, one below
+    /tmp. Raises `UsageError` when that is not ours either.
+    """
+    folder, spare = runtime_folder(), _spare_socket_folder()
+    if len(os.fsencode(folder)) + 1 + longest_name <= LONGEST_SOCKET_PATH:
+        with suppress(OSError):
+            _create(folder)
+            _require_owned(folder)
+            return folder
+    try:
+        spare.parent.mkdir(mode=0o700, exist_ok=True)
+        _require_owned(spare.parent)
+        spare.mkdir(mode=0o700, exist_ok=True)
+        _require_owned(spare)
+    except OSError as err:
+        raise UsageError(
+            f"neither {folder} nor {spare} can hold a socket ({err.strerror or err})",
+            "set XDG_RUNTIME_DIR to a folder of yours, or --no-resident",
+        ) from err
+    return spare
+
+
+def _spare_socket_folder() -> Path:
+    """Not below TMPDIR, whose path may be long; one for each runtime folder that it stands for."""
+    name = f"{zlib.crc32(os.fsencode(runtime_folder())):08x}"
+    return Path("/tmp") / f"{NAME}-{os.getuid()}" / name  # noqa: S108 # see _require_owned
 
 
 def is_temporary(folder: Path) -> bool:
@@ -123,8 +157,13 @@ def _create_owned(folder: Path) -> None:
         if not place.is_relative_to(root):
             continue
         place.mkdir(mode=0o700, exist_ok=True)
-        status = place.lstat()
-        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-            raise PermissionError(None, f"{place} belongs to somebody else")
-        if status.st_mode & 0o077:
-            place.chmod(0o700)
+        _require_owned(place)
+
+
+def _require_owned(place: Path) -> None:
+    """Ours, no link to anywhere, and closed to everybody else."""
+    status = place.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+        raise PermissionError(None, f"{place} belongs to somebody else")
+    if status.st_mode & 0o077:
+        place.chmod(0o700)

@@ -1,12 +1,16 @@
 """The only place that wires: which model, which engine, which session."""
 
+import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from assistant import paths
 from assistant.backends.base import ModelSpec, Runtime
 from assistant.config import Settings
+from assistant.engine import spawn
 from assistant.engine.base import Engine
-from assistant.engine.local import LocalEngine
 from assistant.errors import UsageError
 from assistant.model_store.local_models import TORCH_PREFIX, find_model, find_torch_model
 
@@ -50,9 +54,25 @@ def _choose_torch_model(settings: Settings) -> ModelSpec:
     )
 
 
-def open_engine(spec: ModelSpec) -> Engine:
-    """An engine that has not loaded its model yet."""
+def open_engine(spec: ModelSpec, settings: Settings) -> Engine:
+    """An engine that has not loaded its model yet: in a process that stays, unless told not to.
+
+    Raises `UsageError` when there is no safe place for its socket.
+    """
+    if settings.resident and hasattr(socket, "AF_UNIX"):
+        from assistant.engine.client import ResidentEngine
+
+        spec = replace(spec, snapshots=snapshot_folder(), snapshot_bytes=settings.snapshot_size)
+        return ResidentEngine(spec, settings.keep_alive)
+    from assistant.engine.local import LocalEngine
+
+    spawn.dismiss()
     return LocalEngine(spec)
+
+
+def snapshot_folder() -> Path:
+    """Where the KV states of the models are kept."""
+    return paths.cache_folder() / "kv"
 
 
 def open_session(engine: Engine, settings: Settings) -> "Session":

@@ -22,6 +22,7 @@ def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     home = tmp_path_factory.mktemp("llmchat-home")
     monkeypatch.setenv("LLMCHAT_HOME", str(home))
     monkeypatch.setenv("LLMCHAT_THREADS", "1")  # two collapse when something else runs beside
+    monkeypatch.setenv("LLMCHAT_RESIDENT", "0")  # no test leaves an engine behind
     return home
 
 

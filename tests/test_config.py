@@ -43,6 +43,9 @@ TYPED = {
     "kv_type": "q8_0",
     "threads": "2",
     "max_input": "1000",
+    "resident": "false",
+    "keep_alive": "2m",
+    "snapshot_size": "500MB",
     "device": "cuda",
     "dtype": "bf16",
     "int8": "true",
@@ -61,11 +64,41 @@ TYPED = {
 }
 FOR_SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty", "max_tokens", "seed")
 ALL = Settings(
-    *("a.gguf", Color.NEVER, 2048, "q8_0", 2, 1000, "cuda", "bf16", True),
-    *(0.5, 40, 0.9, 0.05, 1.1, 1, 4294967295),
-    *("Be brief.", "German", "only", OutputForm.JSON, 1.5),
+    model="a.gguf",
+    color=Color.NEVER,
+    window=2048,
+    kv_type="q8_0",
+    threads=2,
+    max_input=1000,
+    resident=False,
+    keep_alive=120.0,
+    snapshot_size=500_000_000,
+    device="cuda",
+    dtype="bf16",
+    int8=True,
+    temperature=0.5,
+    top_k=40,
+    top_p=0.9,
+    min_p=0.05,
+    repeat_penalty=1.1,
+    max_tokens=1,
+    seed=4294967295,
+    system="Be brief.",
+    lang="German",
+    reasoning="only",
+    output=OutputForm.JSON,
+    timeout=1.5,
 )
-BARE = ("window", "threads", "max_input", "int8", *FOR_SAMPLING, "timeout")  # without quotes
+# Written without quotes.
+BARE = (
+    "window",
+    "threads",
+    "max_input",
+    "resident",
+    "int8",
+    *FOR_SAMPLING,
+    "timeout",
+)
 
 
 def read(

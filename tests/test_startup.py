@@ -62,7 +62,7 @@ def test_a_model_that_is_not_there_is_refused() -> None:
 
 
 def test_an_engine_is_made_without_loading() -> None:
-    engine = open_engine(choose_model(Settings()))
+    engine = open_engine(choose_model(Settings()), Settings(resident=False))
     with pytest.raises(ModelError, match="not loaded"):
         engine.measure(None)  # type: ignore[arg-type]  # never looked at
     engine.close()

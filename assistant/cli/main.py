@@ -6,8 +6,10 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
+from assistant.cli.completions import VARIABLE
 from assistant.cli.exit_codes import GENERAL, INTERRUPTED
 from assistant.cli.interrupts import leave_at_once
+from assistant.cli.own_commands import OWN_COMMANDS
 
 
 def main() -> NoReturn:
@@ -23,6 +25,10 @@ def run_command() -> int:
     """The exit code of what was typed."""
     try:
         open_closed_streams()
+        if will_ask(sys.argv[1:]):
+            from assistant.engine.spawn import prepare
+
+            prepare()  # an engine starts while the rest is imported
         # Typer takes 50 ms; Ctrl-C in that time must not show a traceback.
         from assistant.cli.app import run
 
@@ -31,6 +37,17 @@ def run_command() -> int:
         leave_at_once(INTERRUPTED, is_answering=False)
     except SystemExit as end:  # a signal that came while a person was at work
         return end.code if isinstance(end.code, int) else GENERAL
+
+
+def will_ask(words: list[str]) -> bool:
+    """Whether a model is going to be asked, as far as a first look tells."""
+    if "LLMCHAT_RESIDENT" in os.environ or VARIABLE in os.environ or not hasattr(os, "posix_spawn"):
+        return False
+    if not words:
+        return not sys.stdin.isatty()
+    first = next((word for word in words if not word.startswith("-")), "")
+    asks = first != "help" and first not in OWN_COMMANDS
+    return asks and not {"-h", "--help", "--version", "--no-resident"}.intersection(words)
 
 
 def open_closed_streams() -> None:

@@ -98,6 +98,12 @@ FAIL_ON_LENGTH = Annotated[
     bool | None,
     typer.Option("--fail-on-length", help="Exit with 10 when max_tokens cut the answer."),
 ]
+RESIDENT = Annotated[
+    bool | None,
+    typer.Option(
+        "--resident/--no-resident", help="Keep the model loaded for the next question, or do not."
+    ),
+]
 INT8 = Annotated[
     bool | None,
     typer.Option("--int8", help="Compute an hf: model's linear layers in 8 bits (CPU)."),
@@ -131,6 +137,7 @@ FLAGS = {
     "reasoning": "--reasoning",
     "timeout": "--timeout",
     "int8": "--int8",
+    "resident": "--no-resident",
     "color": "--color",
 }
 REPEATED = ("file", "option")
@@ -139,7 +146,7 @@ REPEATED = ("file", "option")
 # What only a command that asks the model heeds; the others leave it out of their help.
 FOR_ANSWERS = (
     *("model", "system", "file", "extract", "option", "edit", "lang", "reasoning", "show_prompt"),
-    *("timeout", "fail_on_length", "int8"),
+    *("timeout", "fail_on_length", "int8", "resident"),
 )
 
 
@@ -159,6 +166,7 @@ class Options:
     timeout: TIMEOUT = None
     fail_on_length: FAIL_ON_LENGTH = None
     int8: INT8 = None
+    resident: RESIDENT = None
     output: OUTPUT = None
     dry_run: DRY_RUN = None
     yes: YES = None
@@ -191,7 +199,7 @@ class Options:
             empty = next(flag for name, flag in FLAGS.items() if getattr(self, name) == "")
             raise UsageError(f"{empty} has an empty value", "leave it out, or name one")
         given = {
-            name: Given("true" if value is True else as_text(value), shown)
+            name: Given(str(value).lower() if isinstance(value, bool) else as_text(value), shown)
             for name, shown in FLAGS.items()
             if (value := getattr(self, name)) is not None
         }

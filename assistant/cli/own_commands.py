@@ -5,8 +5,6 @@ to wait for them.
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from assistant.cli.parsing import make_command, make_group
-
 
 class Entry(NamedTuple):
     """Functions of `assistant.cli.MODULE`; a group is called like its first function's name."""
@@ -49,6 +47,8 @@ def own_command(name: str) -> Any:
     entry = OWN_COMMANDS.get(name)
     if entry is None:
         return None
+    from assistant.cli.parsing import make_command, make_group  # Typer
+
     module = import_module(f"assistant.cli.{entry.module}")
     functions = {name.rstrip("_"): getattr(module, name) for name in entry.functions}
     if entry.is_group:

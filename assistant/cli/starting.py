@@ -20,7 +20,7 @@ def answer(asked: Asked, options: Options) -> int:
     try:
         settings = options.load_settings()
         with Interrupts(settings.timeout) as interrupts:
-            engine = open_engine(choose_model(settings))
+            engine = open_engine(choose_model(settings), settings)
             try:
                 loading = engine.load()
                 from assistant.cli.answering import Answering  # 40 ms, beside the loading

@@ -58,6 +58,14 @@ class Measure(Struct, frozen=True):
     is_exact: bool = True
 
 
+class Kept(Struct, frozen=True):
+    """An engine that outlives its front end: for how long after its last request (-1: for ever),
+    and what it holds meanwhile."""
+
+    seconds: float
+    memory_bytes: int
+
+
 class AnswerStream(Protocol):
     """Events of one request; the last one is `Finished`. `cancel()` from any thread."""
 
@@ -99,6 +107,11 @@ class Engine(Protocol):
         Raises `PromptTooLong`, `NotEnoughMemory`, `UsageError`, and `EngineFailed` when the
         runtime breaks meanwhile.
         """
+        ...
+
+    @property
+    def kept(self) -> Kept | None:
+        """What this front end started and leaves behind; None: nothing."""
         ...
 
     def close(self) -> None: ...

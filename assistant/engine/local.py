@@ -91,6 +91,10 @@ class LocalEngine:
     # ── what never waits for a step ─────────────────────────────────────────────────────────
 
     @property
+    def kept(self) -> None:
+        """It ends with this process."""
+
+    @property
     def info(self) -> BackendInfo:
         with self._using() as model:
             return model.backend.info

@@ -1,5 +1,6 @@
 """Texts that a prompt's templates place without seeing them: the question and the files."""
 
+import os
 import re
 from dataclasses import dataclass
 
@@ -17,9 +18,7 @@ class Contents:
     """
 
     def __init__(self) -> None:
-        import secrets  # takes 5 ms
-
-        self._mark = f"\ue000{secrets.token_hex(16)}."
+        self._mark = f"\ue000{os.urandom(16).hex()}."
         self._parts: list[Part] = []
         self._placed: set[str] = set()
 

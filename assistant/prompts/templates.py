@@ -1,5 +1,6 @@
 """Jinja templates of prompt files, in a sandbox; what is wrong with one names file and line."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ from assistant.errors import UsageError
 if TYPE_CHECKING:
     from jinja2 import Environment
     from jinja2 import Template as Compiled
+
+PLACE = re.compile(r"\{\{ *([a-z][a-z0-9_]*) *\}\}")
+BEYOND_PLACES = ("{{", "{%", "{#", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +31,22 @@ class Template:
 
     def render(self, values: Mapping[str, object]) -> str:
         """Raises `UsageError` for whatever an expression of the template raises."""
+        if (text := self._filled_in(values)) is not None:
+            return text
         compiled = self._compile(values)
         try:
             return compiled.render(values)
         except Exception as err:
             raise self._wrong(err, _line_of(err)) from err
+
+    def _filled_in(self, values: Mapping[str, object]) -> str | None:
+        """As Jinja would, which takes 40 ms to import, where all it had to do is put values into
+        their places; None where there is more to do."""
+        rest = PLACE.sub("", self.text)
+        names = PLACE.findall(self.text)
+        if any(mark in rest for mark in BEYOND_PLACES) or not values.keys() >= {*names}:
+            return None
+        return PLACE.sub(lambda place: str(values[place[1]]), self.text.removesuffix("\n"))
 
     def _compile(self, names: Collection[str]) -> "Compiled":
         from jinja2 import StrictUndefined, TemplateSyntaxError  # takes 40 ms, beside loading

@@ -14,7 +14,7 @@ from typing import Any
 from assistant.backends.base import Abilities, BackendInfo
 from assistant.cli import starting
 from assistant.cli.main import main
-from assistant.engine.base import GenerationRequest, Measure
+from assistant.engine.base import GenerationRequest, Kept, Measure
 from assistant.events import Answer, Event, Finished, ModelLoading, Reason, TextChunk, Usage
 from assistant.messages import ChatPrompt, PartTokens, Prompt, RawPrompt, Rendered, Span
 
@@ -61,6 +61,8 @@ class TalkingEngine:
         abilities=Abilities(trims=True, grammar=False, candidates=False, chat=True),
     )
 
+    kept: Kept | None = None
+
     def __init__(self, text: str) -> None:
         self._text = text
 
@@ -99,7 +101,7 @@ class TalkingEngine:
         pass
 
 
-def open_talker(_spec: Any) -> TalkingEngine:
+def open_talker(*_: Any) -> TalkingEngine:
     return TalkingEngine(Path(sys.argv[0]).read_bytes().decode("utf-8", "replace"))
 
 

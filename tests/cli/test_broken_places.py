@@ -42,7 +42,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 @pytest.fixture(autouse=True)
 def talk_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """No model is loaded for what is refused, nor for a plan."""
-    monkeypatch.setattr(starting, "open_engine", lambda _spec: TalkingEngine("never"))
+    monkeypatch.setattr(starting, "open_engine", lambda *_: TalkingEngine("never"))
 
 
 def one_error(err: bytes | str) -> str:

@@ -134,7 +134,7 @@ def test_missing_words_are_asked_for(report: Report, private_home: Path) -> None
 def test_the_commands_take_what_is_typed(capsys: pytest.CaptureFixture[str]) -> None:
     run_command("config", "set", "seed", "5")
     run_command("config", "show")
-    assert f"seed            5         {find_user_file()}" in capsys.readouterr().out
+    assert f"seed            5           {find_user_file()}" in capsys.readouterr().out
     run_command("config", "unset", "seed")
     assert find_user_file().read_text() == ""
     run_command("config", "path")

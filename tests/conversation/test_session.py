@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from assistant.backends.base import SamplingOptions
 from assistant.config import SamplingChoices
 from assistant.conversation.session import Question, Session
-from assistant.engine.base import AnswerStream, GenerationRequest
+from assistant.engine.base import AnswerStream, GenerationRequest, Kept
 from assistant.engine.local import LocalEngine
 from assistant.errors import PromptTooLong
 from assistant.events import Event, Finished
@@ -20,6 +20,8 @@ from assistant.prompts.prompt_file import Gives, PromptFile, Takes
 
 class Recorder:
     """Passes everything on to the engine, and keeps the requests."""
+
+    kept: Kept | None = None
 
     def __init__(self, engine: LocalEngine) -> None:
         self.engine = engine
