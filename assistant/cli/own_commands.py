@@ -25,6 +25,11 @@ OWN_COMMANDS = {
     "config": Entry(
         "config_command", "See and change settings.", ("show", "path", "set_", "unset")
     ),
+    "engine": Entry(
+        "engine_command",
+        "See and stop the engines that stay in the background.",
+        ("status", "start", "stop", "logs"),
+    ),
     "trust": Entry(
         "trust_command",
         "Use what a project brings: .llmchat.toml and .llmchat/prompts.",

@@ -10,7 +10,7 @@ from shlex import quote
 
 from assistant import paths
 from assistant.doctor.check import Check, check, failed, ok, warning
-from assistant.doctor.sizes import size_text
+from assistant.rendering.quantities import size_text
 
 LITTLE_BYTES = 1 << 30
 OTHERS = stat.S_IRWXG | stat.S_IRWXO

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from assistant.backends.base import ModelSpec, Runtime
 from assistant.doctor.check import Check, check, ok, warning
-from assistant.doctor.sizes import size_text
 from assistant.errors import AssistantError, NotEnoughMemory
 from assistant.model_store.gguf_file import GgufFile, read_gguf
 from assistant.model_store.machine import ROOT, available_bytes
@@ -21,6 +20,7 @@ from assistant.model_store.memory import (
     needed_bytes,
 )
 from assistant.model_store.safetensors_folder import ModelFolder, read_folder
+from assistant.rendering.quantities import size_text
 
 SMALLEST_WINDOW = 512  # tokens that must fit; the context grows as long as the memory lasts
 FULL_BYTES = 4  # per number in f32

@@ -6,8 +6,8 @@ from typing import TextIO
 
 from assistant.doctor.check import Check, Status
 from assistant.doctor.disk import DiskUse
-from assistant.doctor.sizes import size_text
 from assistant.rendering.json_lines import write_object
+from assistant.rendering.quantities import size_text
 from assistant.rendering.tables import clip, one_line, table_lines
 
 MARKS = {Status.OK: "✓", Status.WARNING: "!", Status.FAILED: "✗"}

@@ -1,4 +1,4 @@
-"""Bytes for people."""
+"""Bytes and times for people."""
 
 UNITS = ("kB", "MB", "GB")
 
@@ -13,3 +13,12 @@ def size_text(size_bytes: int) -> str:
         if size < 999.5 or unit == UNITS[-1]:
             break
     return f"{size:.1f} {unit}" if unit == UNITS[-1] else f"{size:.0f} {unit}"
+
+
+def duration_text(seconds: float) -> str:
+    """12 s, 5 min, 2 h, 3 days."""
+    for unit, length, most in (("s", 1, 90), ("min", 60, 90), ("h", 3600, 48)):
+        count = round(seconds / length)
+        if count <= most:
+            return f"{count} {unit}"
+    return f"{round(seconds / 86400)} days"
