@@ -20,6 +20,7 @@ from assistant.backends.base import (
 )
 from assistant.backends.open import open_backend
 from assistant.engine.base import AnswerStream, Engine, GenerationRequest, Keep, Priority
+from assistant.engine.client import ResidentEngine
 from assistant.engine.local import LocalEngine
 from assistant.errors import EngineFailed, ModelError, PromptTooLong, UsageError
 from assistant.events import (
@@ -90,7 +91,18 @@ class Sizes:
 
 RUNTIMES = {
     "llamacpp": Sizes(compared=24, beside=40, watched=600, stops_within=0.5),
+    "resident": Sizes(compared=24, beside=40, watched=600, stops_within=0.5),
     "torch": Sizes(compared=14, beside=20, watched=300, stops_within=1.0),
+}
+SPECS = {
+    "llamacpp": "starter_spec",
+    "resident": "starter_spec",
+    "torch": "torch_starter_spec",
+}
+ENGINES = {
+    "llamacpp": "starter_engine",
+    "resident": "resident_starter_engine",
+    "torch": "torch_starter_engine",
 }
 
 
@@ -107,37 +119,51 @@ def sizes(runtime: str) -> Sizes:
 
 @pytest.fixture
 def spec(runtime: str, request: pytest.FixtureRequest) -> ModelSpec:
-    name = {"llamacpp": "starter_spec", "torch": "torch_starter_spec"}[runtime]
-    found = request.getfixturevalue(name)
+    found = request.getfixturevalue(SPECS[runtime])
     assert isinstance(found, ModelSpec)
     return found
 
 
 @pytest.fixture
 def engine(runtime: str, request: pytest.FixtureRequest) -> Engine:
-    name = {"llamacpp": "starter_engine", "torch": "torch_starter_engine"}[runtime]
-    found = request.getfixturevalue(name)
-    assert isinstance(found, LocalEngine)
+    found = request.getfixturevalue(ENGINES[runtime])
+    assert isinstance(found, LocalEngine | ResidentEngine)
     return found
 
 
-@pytest.fixture
-def fresh(spec: ModelSpec) -> Iterator[LocalEngine]:
-    """An engine that has cached nothing."""
-    engine = LocalEngine(spec)
-    for _ in engine.load():
-        pass
+@pytest.fixture(scope="session")
+def resident_starter_engine(
+    tmp_path_factory: pytest.TempPathFactory, starter_spec: ModelSpec
+) -> Iterator[ResidentEngine]:
+    """In a process that ends with the session."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LLMCHAT_HOME", str(tmp_path_factory.mktemp("resident")))
+        engine = ResidentEngine(starter_spec, keep_alive=0.0)
+        list(engine.load())
     yield engine
     engine.close()
+
+
+@pytest.fixture
+def unloaded(runtime: str, spec: ModelSpec) -> Iterator[Engine]:
+    engine = ResidentEngine(spec, 0.0) if runtime == "resident" else LocalEngine(spec)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def fresh(unloaded: Engine) -> Engine:
+    """An engine that has cached nothing."""
+    for _ in unloaded.load():
+        pass
+    return unloaded
 
 
 # ── loading and closing ─────────────────────────────────────────────────────────────────────
 
 
-def test_loading_tells_what_it_does_and_ends_when_the_model_is_ready(
-    spec: ModelSpec,
-) -> None:
-    engine = LocalEngine(spec)
+def test_loading_tells_what_it_does_and_ends_when_the_model_is_ready(unloaded: Engine) -> None:
+    engine = unloaded
     with pytest.raises(ModelError, match="not loaded"):
         engine.tokenize("a")
     for event in engine.load():
@@ -150,9 +176,8 @@ def test_loading_tells_what_it_does_and_ends_when_the_model_is_ready(
     engine.close()
 
 
-def test_whatever_is_asked_of_a_closed_engine_is_refused(spec: ModelSpec) -> None:
-    engine = LocalEngine(spec)
-    list(engine.load())
+def test_whatever_is_asked_of_a_closed_engine_is_refused(fresh: Engine) -> None:
+    engine = fresh
     running = engine.stream(asked(long_text(600)))
     engine.close()
     assert answer(running).reason is Reason.FAILED
@@ -171,19 +196,22 @@ def test_whatever_is_asked_of_a_closed_engine_is_refused(spec: ModelSpec) -> Non
             use()
 
 
-def test_an_engine_closed_while_it_loads_does_not_become_ready(spec: ModelSpec) -> None:
-    engine = LocalEngine(spec)
-    steps = engine.load()
-    engine.close()
+def test_an_engine_closed_while_it_loads_does_not_become_ready(unloaded: Engine) -> None:
+    steps = unloaded.load()
+    unloaded.close()
     with pytest.raises(EngineFailed, match="closed"):
         list(steps)
 
 
-def test_an_engine_that_was_never_loaded_can_be_closed(spec: ModelSpec) -> None:
-    LocalEngine(spec).close()
+def test_an_engine_that_was_never_loaded_can_be_closed(unloaded: Engine) -> None:
+    unloaded.close()
 
 
-def test_an_engine_whose_backend_broke_answers_like_a_new_one(spec: ModelSpec) -> None:
+def test_an_engine_whose_backend_broke_answers_like_a_new_one(
+    runtime: str, spec: ModelSpec
+) -> None:
+    if runtime == "resident":
+        pytest.skip("nobody reaches into another process; test_resident_faults.py kills it")
     opened: list[Backend] = []
 
     def open_and_break_the_first(spec: ModelSpec, on_progress: OnProgress) -> Backend:
@@ -277,7 +305,7 @@ def test_the_next_turn_of_a_chat_finds_the_last_one_in_the_cache(engine: Engine)
     assert end.usage.cached_tokens >= held - 1
 
 
-def test_a_request_that_keeps_nothing_leaves_nothing_cached(fresh: LocalEngine) -> None:
+def test_a_request_that_keeps_nothing_leaves_nothing_cached(fresh: Engine) -> None:
     request = asked(long_text(80), 4, keep=Keep.NOTHING)
     finished(fresh.stream(request))
     assert fresh.measure(request.prompt).tokens_cached == 0
