@@ -7,6 +7,7 @@ NAMES = (
     "startup",
     "attachments",
     "cold_answer",
+    "resident",
     "decoding",
     "prefill",
     "batching",

@@ -21,7 +21,7 @@ def main() -> None:
     ours: list[tuple[float, int]] = []
     peer: list[tuple[float, int]] = []
     with tempfile.TemporaryDirectory() as home:
-        our_command = ["env", f"LLMCHAT_HOME={home}", str(BIN / "llmchat")]
+        our_command = [*("env", f"LLMCHAT_HOME={home}", str(BIN / "llmchat"), "--no-resident")]
         peer_command = ["env", f"LLM_USER_PATH={home}", str(BIN / "llm"), "-m", "SmolLM2"]
         for _ in range(RUNS + 1):
             seconds, memory, text = timed_process(

@@ -1,0 +1,164 @@
+"""What does an engine that stays cost and save: warm and cold starts, the socket, a killed client?
+
+Same model, system prompt and question as `llm`, as many new tokens as it wrote.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from assistant.backends.base import ModelSpec, SamplingOptions
+from assistant.engine.base import Engine, GenerationRequest
+from assistant.engine.client import ResidentEngine
+from assistant.engine.neighbours import neighbours
+from assistant.events import Finished
+from assistant.messages import RawPrompt
+from assistant.model_store.local_models import find_model
+from assistant.prompts.finding import find_prompt
+from benchmarks.cold_answer import QUESTION
+from benchmarks.measure import BIN, RUNS, detail, ratio, show, spread, starter_engine, timed_process
+from benchmarks.worker import Measures, Worker
+
+LLMCHAT = str(BIN / "llmchat")
+KILLS = 10
+DECODED = 200  # tokens
+TALKER = """
+import sys
+from benchmarks.resident import long_answer, open_resident
+for event in open_resident().stream(long_answer()):
+    print(event, flush=True)
+"""
+
+
+def main() -> None:
+    with private_home():
+        warm()
+        stop_engines()
+        cold()
+        stop_engines()
+        socket()
+        killed_client()
+        stop_engines()
+
+
+@contextmanager
+def private_home() -> Iterator[None]:
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["LLMCHAT_HOME"] = os.environ["LLM_USER_PATH"] = home
+        try:
+            yield
+        finally:
+            stop_engines()
+            del os.environ["LLMCHAT_HOME"], os.environ["LLM_USER_PATH"]
+
+
+def warm() -> None:
+    """Alternating with `llm`, so that neither has the quieter minute."""
+    system = find_prompt("ask").system
+    peer_command = [str(BIN / "llm"), "-m", "SmolLM2", "--no-log", "-s", system, QUESTION]
+    engine = open_resident()
+    ours, peer = [], []
+    for _ in range(RUNS + 1):
+        seconds, _, text = timed_process(peer_command)
+        peer.append(seconds)
+        tokens = len(engine.tokenize(text.rstrip("\n")))
+        command = [LLMCHAT, "-o", f"max_tokens={max(1, tokens)}", QUESTION]
+        ours.append(timed_process(command)[0])
+    engine.close()
+    del ours[0], peer[0]
+    detail(f"seconds: ours {spread(ours)}; llm {spread(peer)}; {tokens} tokens")
+    pairs = [mine / theirs for mine, theirs in zip(ours, peer, strict=True)]
+    show("warm answer, whole process, against llm", statistics.median(pairs), 0.25, at_most=True)
+
+
+def cold() -> None:
+    asked = ["-o", "max_tokens=8", QUESTION]
+
+    def through_resident() -> float:
+        seconds = timed_process([LLMCHAT, *asked])[0]
+        stop_engines()
+        return seconds
+
+    def in_process() -> float:
+        return timed_process([LLMCHAT, "--no-resident", *asked])[0]
+
+    measured = ratio(through_resident, in_process, runs=9)
+    show("cold answer through the engine, against in process", measured, 1.1, at_most=True)
+
+
+def socket() -> None:
+    engine = open_resident()
+    worker = Worker(open_in_process)
+    measured = ratio(lambda: tokens_per_second(engine), lambda: worker.ask("tokens/s"), runs=7)
+    worker.close()
+    engine.close()
+    show("decode through client and socket, against in process", measured, 0.97, at_most=False)
+
+
+def open_in_process() -> Measures:
+    engine = starter_engine()
+    return {"tokens/s": lambda: tokens_per_second(engine)}
+
+
+def tokens_per_second(engine: Engine) -> float:
+    request = GenerationRequest(
+        RawPrompt("1, 2, 3,"),
+        SamplingOptions(temperature=0.0),
+        max_new_tokens=DECODED,
+        ends_repetition=False,
+    )
+    (*_, last) = engine.stream(request)
+    assert isinstance(last, Finished)
+    return last.usage.decode_tokens_per_second
+
+
+def killed_client() -> None:
+    """From the kill until the engine has nothing to do any more."""
+    open_resident().close()
+    took = []
+    for number in range(KILLS):
+        with subprocess.Popen([sys.executable, "-c", TALKER], stdout=subprocess.PIPE) as talker:
+            assert talker.stdout is not None
+            for _ in range(5 + number):
+                talker.stdout.readline()
+            assert runs_anything()
+            started = time.perf_counter()
+            talker.kill()
+            while runs_anything():
+                pass
+            took.append(1000 * (time.perf_counter() - started))
+    detail(f"ms: {spread(took)}")
+    show(
+        "client killed while its answer is written: compute",
+        max(took),
+        200,
+        at_most=True,
+        unit="ms",
+    )
+
+
+def runs_anything() -> bool:
+    (engine,) = neighbours()
+    assert engine.status is not None
+    return bool(engine.status.running)
+
+
+def long_answer() -> GenerationRequest:
+    return GenerationRequest(RawPrompt("1, 2, 3,"), max_new_tokens=4000, ends_repetition=False)
+
+
+def open_resident() -> ResidentEngine:
+    engine = ResidentEngine(ModelSpec(find_model("starter")), keep_alive=600.0)
+    for _ in engine.load():
+        pass
+    return engine
+
+
+def stop_engines() -> None:
+    for engine in neighbours():
+        engine.stop()
