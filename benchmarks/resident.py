@@ -145,7 +145,7 @@ def killed_client() -> None:
 def runs_anything() -> bool:
     (engine,) = neighbours()
     assert engine.status is not None
-    return bool(engine.status.running)
+    return bool(engine.status.activity.running)
 
 
 def long_answer() -> GenerationRequest:

@@ -4,14 +4,14 @@ import sys
 from typing import Annotated
 
 import typer
-from msgspec import json
-from msgspec.structs import asdict
+from msgspec import json, to_builtins
 
 from assistant.cli.color import moves_cursor
 from assistant.cli.options import Options
 from assistant.cli.report import Report
 from assistant.config import Settings
 from assistant.engine.address import log_folder
+from assistant.engine.base import Activity
 from assistant.engine.neighbours import Neighbour, neighbours
 from assistant.engine.wire import EngineStatus
 from assistant.errors import InputError, UsageError
@@ -124,7 +124,7 @@ def _name(one: Neighbour) -> str:
 
 
 def _facts(one: Neighbour) -> dict[str, object]:
-    known = asdict(one.status) if one.status else {}
+    known = to_builtins(one.status) if one.status else {}
     return {"pid": one.pid, "socket": str(one.address.socket), **known}
 
 
@@ -132,16 +132,16 @@ def _rows(one: Neighbour) -> list[list[str]]:
     if one.status is None:
         words = "does not answer: llmchat engine stop"
         return [["process", str(one.pid)], ["state", words], ["log", str(one.address.log)]]
-    told = one.status
+    told, done = one.status, one.status.activity
     return [
         ["model", told.model],
         ["file", told.path],
         ["process", f"{told.pid}, up {duration_text(told.seconds_up)}, {_state(told)}"],
         ["memory", size_text(told.memory_bytes)],
-        ["window", f"{told.tokens_held:,} tokens held; {told.window:,} a conversation"],
+        ["window", f"{done.tokens_held:,} tokens held; {told.window:,} a conversation"],
         ["clients", str(told.clients)],
-        ["requests", f"{told.requests:,}; {told.running} running, {told.waiting} waiting"],
-        ["cache", _cache(told)],
+        ["requests", f"{done.requests:,}; {done.running} running, {done.waiting} waiting"],
+        ["cache", _cache(done)],
         ["log", told.log],
     ]
 
@@ -158,11 +158,8 @@ def _state(told: EngineStatus) -> str:
     return f"ends in {duration_text(max(0.0, told.keep_alive - told.seconds_idle))}"
 
 
-def _cache(told: EngineStatus) -> str:
-    if not told.prompt_tokens:
+def _cache(done: Activity) -> str:
+    if not done.prompt_tokens:
         return "nothing was asked yet"
-    share = told.cached_tokens / told.prompt_tokens
-    return (
-        f"{share:.0%} of {told.prompt_tokens:,} prompt tokens were there; "
-        f"{told.snapshot_hits} prompts found a snapshot"
-    )
+    share = done.cached_tokens / done.prompt_tokens
+    return f"{share:.0%} of {done.prompt_tokens:,} prompt tokens were there already"

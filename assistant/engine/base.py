@@ -8,9 +8,10 @@ from enum import StrEnum
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from assistant.backends.base import BackendInfo, SamplingOptions
-from assistant.events import Event, ModelLoading
+from assistant.events import Event, ModelLoading, Usage
 from assistant.messages import PartTokens, Prompt, Rendered
 
 
@@ -66,6 +67,28 @@ class Kept(Struct, frozen=True):
     memory_bytes: int
 
 
+class Activity(Struct, frozen=True):
+    """Of an engine: requests and tokens since it was started; what runs, waits and is held now."""
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    new_tokens: int = 0
+    running: int = 0
+    waiting: int = 0
+    tokens_held: int = 0  # in the native cache
+
+    def plus(self, usage: Usage) -> "Activity":
+        """One more request has ended."""
+        return replace(
+            self,
+            requests=self.requests + 1,
+            prompt_tokens=self.prompt_tokens + usage.prompt_tokens,
+            cached_tokens=self.cached_tokens + usage.cached_tokens,
+            new_tokens=self.new_tokens + usage.new_tokens,
+        )
+
+
 class AnswerStream(Protocol):
     """Events of one request; the last one is `Finished`. `cancel()` from any thread."""
 
@@ -98,7 +121,10 @@ class Engine(Protocol):
     def detokenize(self, token_ids: Sequence[int]) -> str: ...
 
     def stream(self, request: GenerationRequest) -> AnswerStream:
-        """Start a request. Raises `PromptTooLong`, `TemplateError` or `UsageError` at once."""
+        """Start a request.
+
+        Raises `PromptTooLong`, `TemplateError`, `UsageError` or `EngineBusy` at once.
+        """
         ...
 
     def score(self, prompt: Prompt, continuations: Sequence[str]) -> list[float]:

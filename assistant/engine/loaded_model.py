@@ -11,7 +11,7 @@ from assistant.backends.base import Backend
 from assistant.backends.chat_template import ChatTemplate, render_raw
 from assistant.engine.base import GenerationRequest, Measure
 from assistant.engine.prefix_cache import PrefixCache
-from assistant.engine.run import Run
+from assistant.engine.run import OnEnd, Run
 from assistant.engine.scheduler import SHARED_CALL_SECONDS, Scheduler
 from assistant.engine.scoring import Scoring
 from assistant.errors import ModelError, PromptTooLong, UsageError
@@ -67,14 +67,21 @@ class LoadedModel:
         tokens = len(rendered.token_ids)
         return Measure(tokens, rendered.parts, cached, self.scheduler.seconds_for(tokens - cached))
 
-    def new_run(self, request: GenerationRequest, asked_at: float, client: int) -> Run:
+    def new_run(
+        self, request: GenerationRequest, asked_at: float, client: int, on_end: OnEnd
+    ) -> Run:
         """Raises what is wrong with the request, a bad grammar too, before anybody waits for it."""
         rendered = self.render(request.prompt)
         _check(request, rendered, self.backend)
         seed = secrets.randbits(32) if request.seed is None else request.seed % 2**32
         if request.grammar:
             self.backend.new_sampler(request.sampling, seed, request.grammar).close()
-        return Run(request, rendered, self.backend.tokenizer, seed, asked_at, client)
+        return Run(request, rendered, self.backend.tokenizer, seed, asked_at, client, on_end)
+
+    def activity(self) -> tuple[int, int, int]:
+        """Requests that run, requests that wait, tokens in the native cache."""
+        running, waiting = self.scheduler.counts
+        return running, waiting, self._cache.tokens_held
 
     def new_scoring(self, prompt: Prompt, continuations: Sequence[str]) -> Scoring:
         rendered = self.render(prompt)

@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from assistant.backends.base import Backend, BackendInfo, ModelSpec, OnProgress
 from assistant.backends.open import open_backend
-from assistant.engine.base import GenerationRequest, Measure
+from assistant.engine.base import Activity, GenerationRequest, Measure
+from assistant.engine.crowd import Crowd
 from assistant.errors import AssistantError, EngineFailed, ModelError
 from assistant.events import ModelLoading, PromptProgress, Reason
 from assistant.messages import Prompt, Rendered
@@ -41,6 +44,8 @@ class LocalEngine:
         self._loading = ModelLoading("opening the model")
         self._failure: AssistantError | None = None  # the thread has ended
         self._inbox: list[Run | Scoring] = []  # for the engine's thread
+        self._crowd = Crowd()
+        self._totals = Activity()  # changed by the engine's thread
         self._users = 0  # threads that are inside the model
         self._is_closing = False
 
@@ -125,16 +130,37 @@ class LocalEngine:
 
         asked_at = time.monotonic()  # the deadline counts while the model is opened, too
         with self._using() as model:
-            run = model.new_run(request, asked_at, client)
+            run = model.new_run(request, asked_at, client, self._count)
+            self._crowd.come(client)
             self._hand_in(run)
             model.make_way()
         return LocalAnswerStream(run, self._end_run, self._progress_of)
 
-    def score(self, prompt: Prompt, continuations: Sequence[str]) -> list[float]:
-        with self._using() as model:
-            scoring = model.new_scoring(prompt, continuations)
-            self._hand_in(scoring)
-        return scoring.result()
+    def score(
+        self, prompt: Prompt, continuations: Sequence[str], *, client: int = 0
+    ) -> list[float]:
+        self._crowd.come(client)
+        try:
+            with self._using() as model:
+                scoring = model.new_scoring(prompt, continuations)
+                self._hand_in(scoring)
+            return scoring.result()
+        finally:
+            self._crowd.go(client)
+
+    def _count(self, run: "Run") -> None:
+        """A request is over."""
+        self._crowd.go(run.client)
+        if run.usage is not None:
+            self._totals = self._totals.plus(run.usage)
+
+    @property
+    def activity(self) -> Activity:
+        """What goes on, and what was done; while the model is opened nothing goes on."""
+        with self._wake:
+            model = self._model
+        running, waiting, held = (0, 0, 0) if model is None else model.activity()
+        return replace(self._totals, running=running, waiting=waiting, tokens_held=held)
 
     def _end_run(self, run: "Run", reason: Reason) -> None:
         """End a request from any thread."""

@@ -1,7 +1,7 @@
 """Who waits, who runs in which slot, and who gives way when the memory is full."""
 
 import time
-from collections import deque
+from collections import Counter, deque
 
 from assistant.backends.base import Backend
 from assistant.engine.base import Priority
@@ -9,6 +9,9 @@ from assistant.engine.prefix_cache import PrefixCache
 from assistant.engine.run import Run, SecondsFor, Sequence
 from assistant.errors import AssistantError
 from assistant.events import Queued, Reason
+
+LONG_WAIT_SECONDS = 20.0  # for background work, before it is as urgent as any
+SLOTS_FOR_OTHERS = 1  # that one client of a shared engine cannot take
 
 # Message and hint of an answer that ends because the memory is full and nobody else can wait.
 NO_ROOM_TO_READ = ("there is not enough memory for this prompt", "attach less")
@@ -31,28 +34,50 @@ class Places:
         return {*(s.run for s in self.running), *self.waiting}
 
     def add(self, run: Run) -> None:
-        urgent = [is_background(waiting) for waiting in self.waiting].count(False)
-        self.waiting.insert(len(self.waiting) if is_background(run) else urgent, run)
+        self.waiting.append(run)
 
     # ── coming ──────────────────────────────────────────────────────────────────────────────
 
     def admit(self, seconds_for: SecondsFor) -> None:
         """Give slots to those who wait, as far as there are any."""
         self._is_full = self._is_full and bool(self.running)
-        if self._is_full:
-            self._tell_positions()
-            return
-        for run in list(self.waiting):
-            for sequence in run.sequences:
-                if not self._cache.has_free_slot():
-                    self._tell_positions()
-                    return
-                if sequence.slot is None and sequence.reason is None:
-                    if sequence is not run.leader and run.is_prefilling:
-                        break  # the others copy the prompt once it is there
-                    self._start(sequence, seconds_for)
-            else:
-                self.waiting.remove(run)
+        while not self._is_full and self._cache.has_free_slot():
+            sequence = next(filter(None, map(self._ready_sequence, self._in_turn())), None)
+            if sequence is None:
+                break
+            self._start(sequence, seconds_for)
+            if all(s.slot is not None or s.reason is not None for s in sequence.run.sequences):
+                self.waiting.remove(sequence.run)
+        self._tell_positions()
+
+    def _in_turn(self) -> list[Run]:
+        """Who waits, the next one first.
+
+        Urgent ones before background work, unless that has waited for long; then who began
+        already, then the client with the fewest running answers, then who came first.
+        """
+        if len(self.waiting) < 2:
+            return list(self.waiting)
+        running = Counter(sequence.run.client for sequence in self.running)
+        long_ago = time.monotonic() - LONG_WAIT_SECONDS
+
+        def rank(run: Run) -> tuple[bool, bool, int]:
+            waits = is_background(run) and run.started > long_ago
+            return waits, run.admitted is None, running[run.client]
+
+        return sorted(self.waiting, key=rank)
+
+    def _ready_sequence(self, run: Run) -> Sequence | None:
+        """One that could start now: the other candidates copy the prompt once it is there."""
+        slots = self._backend.slots
+        most = max(1, slots - SLOTS_FOR_OTHERS) if run.client else slots
+        own = [sequence for sequence in self.running if sequence.run.client == run.client]
+        if len(own) >= most:
+            return None
+        wanted = [s for s in run.sequences if s.slot is None and s.reason is None]
+        if not wanted or (wanted[0] is not run.leader and run.is_prefilling):
+            return None
+        return wanted[0]
 
     def _start(self, sequence: Sequence, seconds_for: SecondsFor) -> None:
         run = sequence.run
@@ -68,7 +93,8 @@ class Places:
         self.running.append(sequence)
 
     def _tell_positions(self) -> None:
-        for position, run in enumerate((r for r in self.waiting if r.admitted is None), start=1):
+        waiting = (run for run in self._in_turn() if run.admitted is None)
+        for position, run in enumerate(waiting, start=1):
             if run.queue_position != position:
                 run.queue_position = position
                 run.tell(Queued(position))
@@ -145,16 +171,11 @@ class Places:
         """It goes on where it stopped when another one has ended."""
         self._is_full = True
         if run not in self.waiting:
-            self.waiting.insert(self._first_place(run), run)
+            self.waiting.appendleft(run)
         for sequence in [s for s in self.running if s.run is run]:
             self._release(sequence)
         while self._cache.put_away_idle():
             pass
-
-    def _first_place(self, run: Run) -> int:
-        """Before all of its own priority."""
-        is_behind = [is_background(run) and not is_background(w) for w in self.waiting]
-        return is_behind.count(True)
 
 
 def is_background(run: Run) -> bool:

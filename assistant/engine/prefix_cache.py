@@ -45,6 +45,11 @@ class PrefixCache:
         held += [tuple(tokens[: self._done.get(slot, 0)]) for slot, tokens in busy]
         return max((self._usable(ids, have) for have in held), default=0)
 
+    @property
+    def tokens_held(self) -> int:
+        """In the native cache, running and idle."""
+        return sum(self._done.copy().values()) + sum(map(len, list(self._idle.values())))
+
     def has_free_slot(self) -> bool:
         return len(self._busy) < self._backend.slots
 

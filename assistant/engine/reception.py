@@ -198,7 +198,7 @@ class Reception:
             case Detokenize(token_ids):
                 channel.send(_result(engine.detokenize(token_ids)))
             case Score(prompt, continuations):
-                channel.send(_result(engine.score(prompt, continuations)))
+                channel.send(_result(engine.score(prompt, continuations, client=client)))
 
     def _opened(self, channel: Channel) -> LocalEngine:
         """The engine as soon as its model is loaded; the asker hears how far that is."""
@@ -259,6 +259,7 @@ class Reception:
             seconds_idle=self._lifetime.seconds_idle,
             clients=self._lifetime.here,
             window=info.window if info else 0,
+            activity=self._engine.activity,
         )
 
 

@@ -23,6 +23,7 @@ from assistant.messages import Rendered
 REPETITION_CHECK_EVERY = 16  # tokens
 # Predicts the seconds to read so many tokens; None before the first measurement.
 SecondsFor = Callable[[float], float | None]
+OnEnd = Callable[["Run"], None]
 
 
 class Sequence:
@@ -106,7 +107,8 @@ class Sequence:
 class Run:
     """A request, its sequences and the queue that its reader empties.
 
-    `asked_at` is when its deadline begins to count (`time.monotonic()`); `client` is who asked.
+    `asked_at` is when its deadline begins to count (`time.monotonic()`); `client` is who asked,
+    `on_end` is called once it is over.
     """
 
     def __init__(
@@ -117,15 +119,18 @@ class Run:
         seed: int,
         asked_at: float,
         client: int,
+        on_end: OnEnd = lambda _run: None,
     ) -> None:
         self.request = request
         self.client = client
+        self._on_end = on_end
         self.rendered = rendered
         self.tokenizer = tokenizer
         self.prompt_tokens = len(rendered.token_ids)
         self.events: SimpleQueue[Event] = SimpleQueue()
         self.end_with: Reason | None = None  # set by any thread; obeyed at the next step
         self.is_finished = False
+        self.usage: Usage | None = None  # once it is over
         self.cached_tokens = 0
         self.queue_position = 0
         self.started = asked_at
@@ -163,7 +168,9 @@ class Run:
         if self.is_finished:
             return
         self.is_finished = True
-        self.tell(Finished(tuple(s.answer() for s in self.sequences), self._usage()))
+        self.usage = self._usage()
+        self._on_end(self)  # before the reader can know: who asks again finds it gone
+        self.tell(Finished(tuple(s.answer() for s in self.sequences), self.usage))
 
     def _usage(self) -> Usage:
         now = time.monotonic()

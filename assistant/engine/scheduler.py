@@ -57,6 +57,13 @@ class Scheduler:
     def is_idle(self) -> bool:
         return not self._places.runs and not self._scorings
 
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Requests that run, and those that wait; any thread may look."""
+        running = {sequence.run for sequence in list(self._places.running)}
+        waiting = [run for run in list(self._places.waiting) if run not in running]
+        return len(running), len(waiting)
+
     def seconds_for(self, prompt_tokens: float) -> float | None:
         """Predicted seconds to read so many tokens; None before the first measurement."""
         speed = self._tokens_per_second

@@ -21,7 +21,7 @@ from msgspec import Raw, Struct, msgpack
 
 from assistant import errors
 from assistant.backends.base import BackendInfo, ModelSpec
-from assistant.engine.base import GenerationRequest
+from assistant.engine.base import Activity, GenerationRequest
 from assistant.errors import AssistantError, EngineFailed, UsageError
 from assistant.events import (
     Finished,
@@ -171,8 +171,7 @@ Reply = Alive | Accepted | Ready | Result | Refused | Event
 
 
 class EngineStatus(Struct, frozen=True):
-    """`seconds_idle` 0.0 while anything runs; `memory_bytes` resident; the rest in tokens and
-    counts since it was started."""
+    """`seconds_idle` 0.0 while anything runs; `memory_bytes` resident; `window` in tokens."""
 
     pid: int
     model: str
@@ -184,15 +183,8 @@ class EngineStatus(Struct, frozen=True):
     seconds_up: float
     seconds_idle: float
     clients: int
-    running: int = 0
-    waiting: int = 0
-    requests: int = 0
-    window: int = 0
-    tokens_held: int = 0
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    new_tokens: int = 0
-    snapshot_hits: int = 0
+    window: int
+    activity: Activity
 
 
 # ── frames ──────────────────────────────────────────────────────────────────────────────────

@@ -52,7 +52,7 @@ def read_until(events: Iterator[Event], is_there: Callable[[Event], bool]) -> li
 
 def running(status: EngineStatus | None) -> int:
     assert status is not None
-    return status.running + status.waiting
+    return status.activity.running + status.activity.waiting
 
 
 # ── the engine is killed ────────────────────────────────────────────────────────────────────
