@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from assistant.backends.base import ModelSpec, SamplingOptions
+from assistant.cli.exit_codes import LENGTH
 from assistant.engine.base import Engine, GenerationRequest
 from assistant.engine.client import ResidentEngine
 from assistant.engine.neighbours import neighbours
@@ -25,6 +26,8 @@ from benchmarks.measure import BIN, RUNS, detail, ratio, show, spread, starter_e
 from benchmarks.worker import Measures, Worker
 
 LLMCHAT = str(BIN / "llmchat")
+GREETING = "hi there"  # a short answer: the start counts
+ATTEMPTS = 8
 KILLS = 10
 DECODED = 200  # tokens
 TALKER = """
@@ -60,20 +63,37 @@ def private_home() -> Iterator[None]:
 def warm() -> None:
     """Alternating with `llm`, so that neither has the quieter minute."""
     system = find_prompt("ask").system
-    peer_command = [str(BIN / "llm"), "-m", "SmolLM2", "--no-log", "-s", system, QUESTION]
+    peer_command = [str(BIN / "llm"), "-m", "SmolLM2", "--no-log", "-s", system, GREETING]
     engine = open_resident()
-    ours, peer = [], []
+    ours, peer, counts = [], [], []
     for _ in range(RUNS + 1):
         seconds, _, text = timed_process(peer_command)
-        peer.append(seconds)
-        tokens = len(engine.tokenize(text.rstrip("\n")))
-        command = [LLMCHAT, "-o", f"max_tokens={max(1, tokens)}", QUESTION]
-        ours.append(timed_process(command)[0])
+        tokens = max(1, len(engine.tokenize(text.rstrip("\n"))))
+        if (mine := seconds_for(tokens)) is not None:
+            ours.append(mine)
+            peer.append(seconds)
+            counts.append(tokens)
     engine.close()
-    del ours[0], peer[0]
-    detail(f"seconds: ours {spread(ours)}; llm {spread(peer)}; {tokens} tokens")
-    pairs = [mine / theirs for mine, theirs in zip(ours, peer, strict=True)]
+    detail(f"seconds: ours {spread(ours[1:])}; llm {spread(peer[1:])}; tokens {spread(counts[1:])}")
+    pairs = [mine / theirs for mine, theirs in zip(ours[1:], peer[1:], strict=True)]
     show("warm answer, whole process, against llm", statistics.median(pairs), 0.25, at_most=True)
+
+
+def seconds_for(tokens: int) -> float | None:
+    """An answer that was cut after so many tokens; None when none would become so long."""
+    command = [LLMCHAT, "--fail-on-length", "-o", f"max_tokens={tokens}", GREETING]
+    for _ in range(ATTEMPTS):
+        seconds, code = timed_ending(command)
+        if code == LENGTH:
+            return seconds
+    return None
+
+
+def timed_ending(command: list[str]) -> tuple[float, int]:
+    """Wall seconds and exit code of a whole process."""
+    started = time.perf_counter()
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return time.perf_counter() - started, done.returncode
 
 
 def cold() -> None:

@@ -8,7 +8,7 @@ from assistant.cli.color import has_color, moves_cursor
 from assistant.cli.exit_codes import OK
 from assistant.cli.interrupts import Interrupts
 from assistant.cli.options import Options
-from assistant.cli.outcome import conclude
+from assistant.cli.outcome import conclude, kept_words
 from assistant.cli.output import open_output
 from assistant.cli.reading import QuestionReader
 from assistant.cli.report import Report
@@ -114,7 +114,14 @@ class Answering:
             stopped_by=self._interrupts.code,
             fails_on_length=bool(self._options.fail_on_length),
         )
-        return self._carry_out(question, finished, code)
+        code = self._carry_out(question, finished, code)
+        self._say_what_stays(engine)
+        return code
+
+    def _say_what_stays(self, engine: Engine) -> None:
+        """Once for each engine, where a person reads it."""
+        if self._report.wants_notes and (kept := engine.kept) is not None:
+            self._report.note(kept_words(kept))
 
     def _carry_out(self, question: Question, finished: Finished, code: int) -> int:
         writer = TargetWriter(

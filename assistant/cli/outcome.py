@@ -4,8 +4,10 @@ from assistant.backends.base import BackendInfo
 from assistant.cli.exit_codes import INTERRUPTED, LENGTH, OK, TIMEOUT
 from assistant.cli.report import Report
 from assistant.conversation.window import Ledger
+from assistant.engine.base import Kept
 from assistant.errors import EngineFailed
 from assistant.events import Finished, Reason
+from assistant.rendering.quantities import duration_text, size_text
 
 ENDINGS = {
     Reason.REPEATING: "stopped: the answer went round in circles",
@@ -41,6 +43,16 @@ def conclude(
     if answer.reason is Reason.STOPPED:
         return stopped_by or INTERRUPTED
     return LENGTH if answer.reason is Reason.LENGTH and fails_on_length else OK
+
+
+def kept_words(kept: Kept) -> list[str]:
+    """What stays in memory after the command, and how to change that; the most important first."""
+    time = "until you stop it" if kept.seconds < 0 else f"for {duration_text(kept.seconds)}"
+    return [
+        f"the model stays loaded {time} ({size_text(kept.memory_bytes)})",
+        "llmchat engine stop",
+        "llmchat config set keep_alive 0 for never",
+    ]
 
 
 def _cut_by_length(ledger: Ledger) -> str:

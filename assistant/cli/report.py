@@ -62,9 +62,14 @@ class Report:
         """Lines that are visible already, such as a diff to say yes to."""
         self._write(lines.removesuffix("\n"))
 
+    @property
+    def wants_notes(self) -> bool:
+        """Whether a person reads along and has not asked for quiet."""
+        return not self.is_quiet and self.err.isatty()
+
     def note(self, parts: Sequence[str]) -> None:
         """One line for a person, the most important part first; what has no room is left out."""
-        if self.is_quiet or not self.err.isatty():
+        if not self.wants_notes:
             return
         columns = os.get_terminal_size(self.err.fileno()).columns or 80
         line = clip(one_line(parts[0]), columns)
