@@ -3,6 +3,7 @@
 import ctypes
 import importlib
 import importlib.util
+import os
 import sys
 import types
 from collections import deque
@@ -37,8 +38,14 @@ def _import_bindings() -> Any:
         del sys.modules["llama_cpp"]  # whoever imports the package later gets the real one
 
 
+# How often libgomp looks whether the other threads have arrived before it lets others have the
+# core. Its own 300,000 take a time slice at every barrier where another program computes, too.
+SPINS = "2000"
+
+
 def load_bindings() -> Any:
     """The ctypes module with the log callback set. Raises `ModelError` when it cannot load."""
+    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     try:
         lib = _import_bindings()
     except (ImportError, OSError, RuntimeError) as err:
