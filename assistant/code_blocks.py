@@ -7,7 +7,8 @@ its fence. Code in a block quote stays prose.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _LIST_MARKER = r"(?:[-*+]|\d{1,9}[.)])[ ]{1,4}"
 _FENCE_START = re.compile(
@@ -19,29 +20,25 @@ _FENCE_PERHAPS = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ProseLine:
+class ProseLine(Struct, frozen=True):
     """A line outside code, with its line end if it has one."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class CodeStarted:
+class CodeStarted(Struct, frozen=True):
     """`info` is what follows the fence: "python", "src/app.py", "" …"""
 
     info: str
 
 
-@dataclass(frozen=True, slots=True)
-class CodeLine:
+class CodeLine(Struct, frozen=True):
     """A line of code without the fence's indentation, with its line end if it has one."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class CodeEnded:
+class CodeEnded(Struct, frozen=True):
     pass
 
 

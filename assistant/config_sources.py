@@ -6,9 +6,10 @@ and that over the default. A value is checked in the same way wherever it comes 
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from assistant import paths
 from assistant.config import (
@@ -26,16 +27,14 @@ DEFAULT = "default"  # the origin of what nobody set
 SHOWN_CHARACTERS = 80  # of a wrong value
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """A flag as it was typed: Given("0", "-o temperature")."""
 
     text: str
     shown: str
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """`origins`: for every setting "default", a file, LLMCHAT_NAME, or a flag."""
 
     settings: Settings

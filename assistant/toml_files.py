@@ -4,9 +4,10 @@ Which keys a file may have, and what they mean, is not known here.
 """
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from assistant.errors import AssistantError, UsageError
 from assistant.safe_files import replace_file
@@ -14,8 +15,7 @@ from assistant.safe_files import replace_file
 MAX_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class TomlFile:
+class TomlFile(Struct, frozen=True):
     """What a file says: its text, and the values of its keys in their order."""
 
     path: Path

@@ -8,10 +8,11 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from shlex import quote
+
+from msgspec import Struct
 
 from assistant import paths
 from assistant.errors import AssistantError, InputError, UsageError
@@ -30,8 +31,7 @@ HEADER = "# What you answered about the settings and prompts of folders: llmchat
 _Decisions = dict[tuple[str, str], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct, frozen=True):
     """A folder that brings settings or prompts. `problem`: why it can never be trusted."""
 
     folder: Path

@@ -1,7 +1,8 @@
 """Bytes of a file or of standard input → text, or the reason why they are no text."""
 
 import codecs
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from assistant.errors import InputError
 
@@ -19,8 +20,7 @@ MARKS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(Struct, frozen=True):
     """`mark` and the text in Python's `encoding` are exactly the bytes that were read.
 
     `notice` says how they were read, unless they were plain UTF-8.

@@ -4,9 +4,10 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+
+from msgspec import Struct
 
 from assistant.attachments.decoding import MAX_BYTES, decode_text, too_large
 from assistant.attachments.names import shown_name
@@ -26,8 +27,7 @@ KINDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TextFile:
+class TextFile(Struct, frozen=True):
     """A file that was read. `name` is one line of visible text, `notice` as of `Decoded`."""
 
     name: str

@@ -2,7 +2,8 @@
 
 import os
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from assistant.visible_text import visible
 
@@ -12,8 +13,7 @@ LINES = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """`path` may stand for all of a file or a folder, for lines of it, or for a symbol.
 
     `lines` are first and last as typed; without a last they go on to the end.

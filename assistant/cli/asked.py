@@ -3,13 +3,13 @@
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 NO_QUESTION = ("there is no question", 'llmchat "how do I …?"')
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """What becomes of the code of an answer besides being shown.
 
     `file`, if there is one, is written with it; `shows_diff` and `changes_file` are about the
@@ -21,15 +21,14 @@ class Target:
     changes_file: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What a command makes of its words."""
 
     prompt: str
     text: str = ""
     files: Sequence[str] = ()
-    variables: Mapping[str, str] = field(default_factory=dict)
-    target: Target = field(default_factory=Target)
+    variables: Mapping[str, str] = {}
+    target: Target = Target()
 
 
 def is_piped() -> bool:

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import takewhile
+
+from msgspec import Struct
 
 from assistant.attachments.names import is_attachable
 from assistant.cli.options import as_text
@@ -14,8 +15,7 @@ SHORTEST_BEGINNING = 4  # of a command that is taken for a mistake
 LOOKS_LIKE_A_PATH = re.compile(r"/|\w\.\w|::")
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(Struct, frozen=True):
     """`files` as they were typed, and the words of the question as one text."""
 
     files: tuple[str, ...] = ()

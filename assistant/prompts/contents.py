@@ -2,7 +2,8 @@
 
 import os
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from assistant.messages import Attachment, Part
 
@@ -48,8 +49,7 @@ class Contents:
         return [part.source for part in self._parts if part.source not in self._placed]
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedFile:
+class PlacedFile(Struct, frozen=True):
     """`file` in a template; `text` is a placeholder, and the whole is its fenced text."""
 
     name: str

@@ -1,8 +1,9 @@
 """Finds prompt files by name and reads them, also all of them for a list."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from assistant.config import nearest
 from assistant.errors import UsageError
@@ -21,8 +22,7 @@ from assistant.prompts.summaries import read_summary
 WINNERS = {Origin.BUILT_IN: "built-in prompt", Origin.USER: "user's prompt"}
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """A prompt file, good or bad. `error`: why it cannot be used; `hidden_by`: what of the
     same name wins over it."""
 

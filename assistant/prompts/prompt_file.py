@@ -4,9 +4,10 @@ Reading one is front_matter.py, finding one by name is finding.py.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+from msgspec import Struct
 
 from assistant.config import SamplingChoices, nearest
 from assistant.errors import UsageError
@@ -35,8 +36,7 @@ class Gives(StrEnum):
     FILE = "file"
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Struct, frozen=True):
     """What a template is told beside question and files: `--to LANGUAGE` on a command line.
 
     Without a default it must be given.
@@ -53,8 +53,7 @@ class Variable:
         return f"--{self.name.replace('_', '-')}"
 
 
-@dataclass(frozen=True, slots=True)
-class PromptFile:
+class PromptFile(Struct, frozen=True):
     """`needs` is what of `takes` cannot be left out; `examples` are command lines.
 
     `is_plain_text`: an encoder–decoder model can do it from the user's message alone.

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from assistant.config import nearest
 from assistant.errors import UsageError
@@ -17,8 +18,7 @@ PLACE = re.compile(r"\{\{ *([a-z][a-z0-9_]*) *\}\}")
 BEYOND_PLACES = ("{{", "{%", "{#", "\r")
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """A template and where it stands: `line` is that of its first line in the file."""
 
     text: str
