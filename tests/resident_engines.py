@@ -18,11 +18,18 @@ OpenResident = Callable[..., ResidentEngine]
 
 
 @pytest.fixture
-def open_resident(
-    private_home: Path, starter_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[OpenResident]:
-    """Opens a front end's end of a resident engine; loaded unless told not to."""
+def resident_home(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Commands use resident engines, none of which outlives the test."""
     monkeypatch.delenv("LLMCHAT_RESIDENT", raising=False)
+    yield private_home
+    for neighbour in neighbours():
+        neighbour.stop()
+    assert not living_engines(), "no engine outlives its test"
+
+
+@pytest.fixture
+def open_resident(resident_home: Path, starter_spec: ModelSpec) -> Iterator[OpenResident]:
+    """Opens a front end's end of a resident engine; loaded unless told not to."""
     opened: list[ResidentEngine] = []
 
     def open_one(
@@ -41,9 +48,6 @@ def open_resident(
     yield open_one
     for engine in opened:
         engine.close()
-    for neighbour in neighbours():
-        neighbour.stop()
-    assert not living_engines(), "no engine outlives its test"
 
 
 def only_engine() -> Neighbour:

@@ -46,7 +46,9 @@ class Address(NamedTuple):
 
     @property
     def log(self) -> Path:
-        return log_folder() / f"engine-{self.socket.stem}.log"
+        """One for each model, whatever builds and files there were of it."""
+        _build, model, _file = self.socket.stem.split("-")
+        return log_folder() / f"engine-{model}.log"
 
     def replaces(self, other: "Address") -> bool:
         """Whether nobody will ask the other one again: an old build, or a replaced file."""

@@ -146,9 +146,9 @@ class Reception:
             hello = channel.receive(Hello) if peer.is_us else None
             if hello is None:
                 return
-            channel.send(Welcome())
-            ask = channel.receive() if hello.protocol == PROTOCOL else None
-            if ask is not None:
+            if hello.protocol != PROTOCOL:
+                channel.send(Welcome())
+            elif (ask := channel.receive()) is not None:
                 connection.settimeout(None)
                 self._answer(channel, ask, peer.pid)
         except (WireError, OSError) as err:
@@ -159,10 +159,12 @@ class Reception:
     def _answer(self, channel: Channel, ask: Ask, client: int) -> None:
         if isinstance(ask, Stay):
             with self._lifetime.staying(ask.keep_alive):
+                channel.send(Welcome())  # once he is counted
                 channel.wait_for_end()
             return
         self._channels.add(channel)
         try:
+            channel.send(Welcome())
             if isinstance(ask, AskStatus):
                 channel.send(_result(self._status()))
             elif isinstance(ask, Leave):

@@ -92,6 +92,8 @@ class Resident:
         if self._must_end or self._reception.failure:
             self._stop_listening()
             return True
+        if not self._can_be_found():
+            self._lifetime.leaves_when_idle = True
         if not self._lifetime.is_over(is_loading=self._reception.is_loading):
             return False
         try:
@@ -103,11 +105,15 @@ class Resident:
             return False  # somebody is about to start an engine: it will be this one
         return True
 
-    def _stop_listening(self) -> None:
-        path = self._address.socket
+    def _can_be_found(self) -> bool:
+        """Not after a logout that took the runtime folder away, for example."""
         with suppress(OSError):
-            if path.stat().st_ino == self._inode:
-                path.unlink()
+            return self._address.socket.stat().st_ino == self._inode
+        return False
+
+    def _stop_listening(self) -> None:
+        if self._can_be_found():
+            self._address.socket.unlink(missing_ok=True)
         self._listener.close()
 
 

@@ -21,6 +21,7 @@ from resident_engines import (
     living_engines,
     only_engine,
     open_resident,
+    resident_home,
 )
 
 from assistant import paths
@@ -38,7 +39,7 @@ from assistant.events import Reason, TextChunk
 from assistant.messages import RawPrompt
 
 COUNT = ", ".join(map(str, range(1, 21))) + ","
-__all__ = ["open_resident"]
+__all__ = ["open_resident", "resident_home"]
 
 
 def status_of(engine_count: int = 1) -> EngineStatus:
@@ -99,6 +100,13 @@ def test_minus_one_is_for_ever(open_resident: OpenResident) -> None:
     open_resident(keep_alive=0.1)
     open_resident(keep_alive=-1).close()  # who spoke last
     assert not has_ended_within(only_engine().pid, 2.5)
+
+
+def test_one_that_nobody_can_find_any_more_goes(open_resident: OpenResident) -> None:
+    open_resident(keep_alive=-1)
+    neighbour = only_engine()
+    neighbour.address.socket.unlink()  # as a logout does
+    assert has_ended_within(neighbour.pid, 5)
 
 
 def test_nobody_waits_for_a_model_that_nobody_wants(open_resident: OpenResident) -> None:

@@ -19,6 +19,7 @@ from resident_engines import (
     end_of,
     only_engine,
     open_resident,
+    resident_home,
 )
 
 from assistant.engine.client import ResidentEngine
@@ -36,7 +37,7 @@ from assistant.engine.wire import (
 from assistant.errors import EngineFailed, EngineUnreachable, PromptTooLong
 from assistant.events import Event, Finished, PromptProgress, Reason, TextChunk
 
-__all__ = ["open_resident"]
+__all__ = ["open_resident", "resident_home"]
 
 LONG = "def add(a, b):\n    return a + b\n\n" * 200  # 2,800 tokens: seconds of prefill
 
