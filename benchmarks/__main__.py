@@ -11,6 +11,7 @@ NAMES = (
     "decoding",
     "prefill",
     "batching",
+    "sharing",
     "cancel",
     "rendering",
     "runtimes",

@@ -10,12 +10,8 @@ from assistant.engine.run import Run, SecondsFor, Sequence
 from assistant.errors import AssistantError
 from assistant.events import Queued, Reason
 
-LONG_WAIT_SECONDS = 20.0  # for background work, before it is as urgent as any
+LONG_WAIT_SECONDS = 20.0  # of background work that gets nothing, before it is as urgent as any
 SLOTS_FOR_OTHERS = 1  # that one client of a shared engine cannot take
-
-# Message and hint of an answer that ends because the memory is full and nobody else can wait.
-NO_ROOM_TO_READ = ("there is not enough memory for this prompt", "attach less")
-NO_ROOM_TO_WRITE = ("there is not enough memory to go on", "close other programs or attach less")
 
 
 class Places:
@@ -41,6 +37,7 @@ class Places:
     def admit(self, seconds_for: SecondsFor) -> None:
         """Give slots to those who wait, as far as there are any."""
         self._is_full = self._is_full and bool(self.running)
+        self._hurry_one()
         while not self._is_full and self._cache.has_free_slot():
             sequence = next(filter(None, map(self._ready_sequence, self._in_turn())), None)
             if sequence is None:
@@ -50,22 +47,30 @@ class Places:
                 self.waiting.remove(sequence.run)
         self._tell_positions()
 
+    def _hurry_one(self) -> None:
+        """The background work that was left out longest becomes urgent: whoever types all day
+        stops nothing for ever. One at a time, so that much of it does not crowd out the urgent.
+        """
+        late = [run for run in self.runs if run.request.priority is Priority.BACKGROUND]
+        if not late or any(run.is_overdue for run in late):
+            return
+        latest = min(late, key=lambda run: run.moved_at)
+        latest.is_overdue = time.monotonic() - latest.moved_at > LONG_WAIT_SECONDS
+
     def _in_turn(self) -> list[Run]:
         """Who waits, the next one first.
 
-        Urgent ones before background work, unless that has waited for long; then who began
-        already, then the client with the fewest running answers, then who came first.
+        Urgent ones before background work; then who began already, then the client with the
+        fewest answers, those that would be admitted before it included, then who came first.
         """
         if len(self.waiting) < 2:
             return list(self.waiting)
-        running = Counter(sequence.run.client for sequence in self.running)
-        long_ago = time.monotonic() - LONG_WAIT_SECONDS
-
-        def rank(run: Run) -> tuple[bool, bool, int]:
-            waits = is_background(run) and run.started > long_ago
-            return waits, run.admitted is None, running[run.client]
-
-        return sorted(self.waiting, key=rank)
+        answers = Counter(sequence.run.client for sequence in self.running)
+        before: dict[Run, int] = {}  # answers of the same client, the running ones included
+        for run in sorted(self.waiting, key=_urgency):
+            before[run] = 0 if run.is_overdue else answers[run.client]
+            answers[run.client] += len(run.sequences)
+        return sorted(before, key=lambda run: (_urgency(run), before[run]))
 
     def _ready_sequence(self, run: Run) -> Sequence | None:
         """One that could start now: the other candidates copy the prompt once it is there."""
@@ -82,8 +87,9 @@ class Places:
     def _start(self, sequence: Sequence, seconds_for: SecondsFor) -> None:
         run = sequence.run
         sequence.slot, sequence.done = self._cache.take(sequence.tokens)
+        run.moved_at = time.monotonic()
         if run.admitted is None:
-            run.admitted, run.cached_tokens = time.monotonic(), sequence.done
+            run.admitted, run.cached_tokens = run.moved_at, sequence.done
             run.progress(seconds_for)
         if sequence.sampler is None:
             request = run.request
@@ -151,19 +157,21 @@ class Places:
     # ── giving way ──────────────────────────────────────────────────────────────────────────
 
     def make_room(self) -> None:
-        """The memory is full: idle tokens go first, then the youngest request waits.
+        """The memory is full: idle tokens go first, then somebody waits.
 
+        That is background work, else the youngest request of the client with the most answers.
         One that is alone fails, and so does any whose answer an encoder would read as prompt.
         """
         if self._cache.put_away_idle():
             return
         runs = list(dict.fromkeys(s.run for s in reversed(self.running)))
-        youngest = max(runs, key=lambda run: (is_background(run), run.admitted or 0.0))
+        answers = Counter(sequence.run.client for sequence in self.running)
+        last = max(runs, key=lambda r: (is_background(r), answers[r.client], r.admitted or 0.0))
         if len(runs) > 1 and not self._backend.info.abilities.encoder:
-            self._put_back(youngest)
+            self._put_back(last)
         else:
-            error = NO_ROOM_TO_READ if youngest.is_prefilling else NO_ROOM_TO_WRITE
-            for sequence in youngest.sequences:
+            error = _no_room(last)
+            for sequence in last.sequences:
                 sequence.end(Reason.FAILED, error)
         self.release_ended()
 
@@ -179,4 +187,20 @@ class Places:
 
 
 def is_background(run: Run) -> bool:
-    return run.request.priority is Priority.BACKGROUND
+    """Whether it comes after what somebody waits for."""
+    return run.request.priority is Priority.BACKGROUND and not run.is_overdue
+
+
+def _urgency(run: Run) -> tuple[bool, bool]:
+    return is_background(run), run.admitted is None
+
+
+def _no_room(run: Run) -> tuple[str, str]:
+    """Message and hint of an answer that ends because the memory is full and nobody can wait."""
+    if not run.is_prefilling:
+        return "there is not enough memory to go on", "close other programs or attach less"
+    return (
+        f"there is not enough memory for this prompt: of its {run.prompt_tokens:,} tokens "
+        f"{run.leader.done:,} found room",
+        "attach less",
+    )

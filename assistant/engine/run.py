@@ -131,9 +131,11 @@ class Run:
         self.end_with: Reason | None = None  # set by any thread; obeyed at the next step
         self.is_finished = False
         self.usage: Usage | None = None  # once it is over
+        self.is_overdue = False  # background work that was left out for long: urgent since then
         self.cached_tokens = 0
         self.queue_position = 0
         self.started = asked_at
+        self.moved_at = asked_at  # when it last got a place or took part in a call
         self.admitted: float | None = None
         self.first_token: float | None = None
         self.last_token = self.started

@@ -63,7 +63,8 @@ def test_without_room_for_a_lonely_prompt_it_fails(monkeypatch: pytest.MonkeyPat
     bench.go_on()
     ends = result(run).answers
     assert {(end.reason, end.text) for end in ends} == {(Reason.FAILED, "")}
-    assert {end.error for end in ends} == {"there is not enough memory for this prompt"}
+    expected = "there is not enough memory for this prompt: of its 100 tokens 0 found room"
+    assert {end.error for end in ends} == {expected}
 
 
 def test_after_an_answer_failed_for_want_of_room_the_next_one_has_it(
