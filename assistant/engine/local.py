@@ -129,11 +129,15 @@ class LocalEngine:
         from assistant.engine.answer_stream import LocalAnswerStream
 
         asked_at = time.monotonic()  # the deadline counts while the model is opened, too
-        with self._using() as model:
-            run = model.new_run(request, asked_at, client, self._count)
-            self._crowd.come(client)
-            self._hand_in(run)
-            model.make_way()
+        self._crowd.come(client)
+        try:
+            with self._using() as model:
+                run = model.new_run(request, asked_at, client, self._count)
+                self._hand_in(run)
+                model.make_way()
+        except AssistantError:
+            self._crowd.go(client)
+            raise
         return LocalAnswerStream(run, self._end_run, self._progress_of)
 
     def score(

@@ -7,8 +7,9 @@ from scripted_engine import Bench, result
 from assistant.backends.base import DecodeResult
 from assistant.engine.base import Priority
 from assistant.engine.places import LONG_WAIT_SECONDS
+from assistant.engine.reading_order import LEFT_OUT_SECONDS
 from assistant.engine.run import Run
-from assistant.engine.scheduler import LEFT_OUT_SECONDS, SHARED_CALL_SECONDS
+from assistant.engine.scheduler import SHARED_CALL_SECONDS
 from assistant.events import Reason
 
 
