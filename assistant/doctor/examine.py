@@ -8,6 +8,7 @@ from functools import partial
 from assistant.backends.base import Runtime
 from assistant.doctor.check import Check, Status
 from assistant.doctor.children import PATIENCE_SECONDS, PYTHON, Child
+from assistant.doctor.engines import check_engine
 from assistant.doctor.folders import folder_checks
 from assistant.doctor.llamacpp_build import PROBE as LLAMACPP_PROBE
 from assistant.doctor.llamacpp_build import check_llamacpp
@@ -81,6 +82,7 @@ def _quick_checks(subject: Subject) -> Iterator[Check]:
     yield check_environment(subject.environment, subject.settings)
     yield check_prompts(subject.prompts)
     yield from folder_checks()
+    yield check_engine()
     yield check_terminal(subject.terminal)
     yield check_characters(subject.terminal)
     yield check_git(subject.environment)

@@ -16,6 +16,7 @@ import traceback
 from contextlib import suppress
 from typing import NoReturn
 
+from assistant import paths
 from assistant.backends.base import ModelSpec
 from assistant.engine.address import BACKLOG, Address
 from assistant.engine.lifetime import Lifetime
@@ -23,6 +24,7 @@ from assistant.engine.neighbours import neighbours
 from assistant.engine.reception import Reception
 from assistant.engine.spawn import ADOPTION_FD
 from assistant.engine.wire import Adoption, WireError, decoder
+from assistant.errors import UsageError
 from assistant.safe_files import locked
 
 TICK_SECONDS = 1.0
@@ -163,12 +165,12 @@ def _wait_to_be_adopted() -> tuple[Adoption, socket.socket] | None:
 def _write_to_log(address: Address) -> None:
     """What this process and its libraries print goes to the log, as far as there can be one."""
     try:
-        address.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = paths.writable(address.log.parent)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        log = os.open(address.log, flags, 0o600)
+        log = os.open(folder / address.log.name, flags, 0o600)
         if os.fstat(log).st_size > LARGEST_LOG:
             os.ftruncate(log, 0)
-    except OSError:
+    except (OSError, UsageError):
         return
     os.dup2(log, 1)
     os.dup2(log, 2)

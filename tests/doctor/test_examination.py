@@ -27,7 +27,7 @@ TERMINAL = Terminal(frozenset(STREAMS), 80, "utf-8", True, {"TERM": "xterm"})
 ALL = [
     *("Python", "settings", "environment", "prompts"),
     *(f"{kind} folder" for kind in paths.KINDS),
-    *("terminal", "characters", "git", "editor"),
+    *("engine", "terminal", "characters", "git", "editor"),
     *("model", "memory", "llama.cpp", "processor", "vocabulary", "template", "PyTorch"),
 ]
 

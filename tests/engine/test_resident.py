@@ -243,7 +243,9 @@ def test_the_socket_is_ours_alone(open_resident: OpenResident) -> None:
     assert path.parent == paths.runtime_folder()
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert path.stat().st_mode & 0o777 == 0o600
-    assert only_engine().address.log.stat().st_mode & 0o777 == 0o600
+    log = only_engine().address.log
+    assert log.stat().st_mode & 0o777 == 0o600
+    assert {place.stat().st_mode & 0o777 for place in (log.parent, log.parent.parent)} == {0o700}
 
 
 def test_a_path_too_long_for_a_socket_has_a_short_one_below_tmp(
