@@ -188,8 +188,11 @@ class Settings:
 
     model: str = _setting(
         "",
-        _text("a .gguf file, a folder with one, starter, or hf:PATH"),
-        "The model that answers; hf:PATH runs it on PyTorch.",
+        _text("a .gguf file, a folder with one, starter, hf:PATH, or openai:URL"),
+        "The model that answers; hf:PATH runs it on PyTorch, openai:URL asks a server.",
+    )
+    api_key_file: str = _setting(
+        "", _text("a file"), "Holds the API key of an openai: server, for you alone to read."
     )
     color: Color = _setting(  # noqa: RUF009 # it gives a field, not a default
         Color.AUTO, COLORS, "When colours are written."

@@ -11,6 +11,12 @@ from assistant.backends.base import ModelSpec, Runtime
 from assistant.config import Settings
 from assistant.engine import spawn
 from assistant.engine.base import Engine
+from assistant.engine.remote_spec import (
+    REMOTE_PREFIX,
+    RemoteSpec,
+    read_remote_spec,
+    refuse_bare_url,
+)
 from assistant.errors import UsageError
 from assistant.model_store.local_models import TORCH_PREFIX, find_model, find_torch_model
 
@@ -18,7 +24,7 @@ if TYPE_CHECKING:
     from assistant.conversation.session import Session
 
 
-def choose_model(settings: Settings) -> ModelSpec:
+def choose_model(settings: Settings) -> ModelSpec | RemoteSpec:
     """Raises `ModelError` when there is no such model, `UsageError` when settings contradict it."""
     if settings.model.startswith(TORCH_PREFIX):
         return _choose_torch_model(settings)
@@ -27,6 +33,11 @@ def choose_model(settings: Settings) -> ModelSpec:
             "8 bits (--int8, LLMCHAT_INT8) are for hf: models, which run on PyTorch",
             "-m hf:PATH --int8",
         )
+    if settings.model.startswith(REMOTE_PREFIX):
+        return read_remote_spec(
+            settings.model, window=settings.window, key_file=settings.api_key_file
+        )
+    refuse_bare_url(settings.model)
     return ModelSpec(
         path=find_model(settings.model),
         window=settings.window,
@@ -54,11 +65,16 @@ def _choose_torch_model(settings: Settings) -> ModelSpec:
     )
 
 
-def open_engine(spec: ModelSpec, settings: Settings) -> Engine:
+def open_engine(spec: ModelSpec | RemoteSpec, settings: Settings) -> Engine:
     """An engine that has not loaded its model yet: in a process that stays, unless told not to.
 
     Raises `UsageError` when there is no safe place for its socket.
     """
+    if isinstance(spec, RemoteSpec):
+        from assistant.engine.remote import RemoteEngine  # few ask a server
+
+        spawn.dismiss()
+        return RemoteEngine(spec)
     if settings.resident and hasattr(socket, "AF_UNIX"):
         from assistant.engine.client import ResidentEngine
 

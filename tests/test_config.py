@@ -38,6 +38,7 @@ from assistant.errors import AssistantError, UsageError
 # A value of each setting other than its default, as it is typed.
 TYPED = {
     "model": "a.gguf",
+    "api_key_file": "~/key",
     "color": "never",
     "window": "2048",
     "kv_type": "q8_0",
@@ -65,6 +66,7 @@ TYPED = {
 FOR_SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty", "max_tokens", "seed")
 ALL = Settings(
     model="a.gguf",
+    api_key_file="~/key",
     color=Color.NEVER,
     window=2048,
     kv_type="q8_0",

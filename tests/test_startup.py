@@ -13,6 +13,7 @@ from assistant.startup import choose_model, open_engine
 
 def test_settings_reach_the_model(private_home: Path) -> None:
     spec = choose_model(Settings(window=1024, kv_type="q8_0", threads=2))
+    assert isinstance(spec, ModelSpec)
     assert spec.path == find_model()
     assert (spec.window, spec.kv_type, spec.threads) == (1024, "q8_0", 2)
     assert spec.log == private_home / "state" / "llamacpp.log"
@@ -33,7 +34,9 @@ def test_a_prefix_chooses_pytorch(tmp_path: Path) -> None:
         dtype="f32",
         int8=True,
     )
-    assert choose_model(Settings(model="hf:starter")).path == find_model()
+    starter = choose_model(Settings(model="hf:starter"))
+    assert isinstance(starter, ModelSpec)
+    assert starter.path == find_model()
 
 
 def test_settings_of_pytorch_do_not_hinder_a_gguf_file() -> None:

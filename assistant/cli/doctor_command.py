@@ -82,9 +82,10 @@ def _subject(load: "Callable[[], Settings]", *, has_color: bool) -> "Subject":
     from assistant.doctor.examine import Subject
     from assistant.doctor.model import Model, read_model
     from assistant.doctor.terminal import this_terminal
+    from assistant.engine.remote_spec import RemoteSpec
     from assistant.startup import choose_model
 
-    def find_model() -> Model | AssistantError:
+    def find_model() -> Model | RemoteSpec | AssistantError:
         settings = load()
         return read_model(settings.model, lambda: choose_model(settings))
 

@@ -27,6 +27,7 @@ from assistant.doctor.settings import (
 from assistant.doctor.terminal import Terminal, check_characters, check_terminal
 from assistant.doctor.vocabulary import PROBE as TEMPLATE_PROBE
 from assistant.doctor.vocabulary import vocabulary_checks
+from assistant.engine.remote_spec import RemoteSpec
 from assistant.errors import AssistantError
 
 
@@ -40,7 +41,7 @@ class Subject:
 
     load: Callable[[], object]
     settings: Collection[str]
-    find_model: Callable[[], Model | AssistantError]
+    find_model: Callable[[], Model | RemoteSpec | AssistantError]
     prompts: Callable[[], Iterable[PromptState]]
     terminal: Terminal
     environment: Mapping[str, str] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from assistant.backends.base import ModelSpec, Runtime
 from assistant.doctor.check import Check, check, ok, warning
+from assistant.engine.remote_spec import RemoteSpec
 from assistant.errors import AssistantError, NotEnoughMemory
 from assistant.model_store.gguf_file import GgufFile, read_gguf
 from assistant.model_store.machine import ROOT, available_bytes
@@ -41,10 +42,14 @@ class Model:
         return min(given, own) if given and own else given or own
 
 
-def read_model(asked: str, choose: Callable[[], ModelSpec]) -> Model | AssistantError:
-    """Reads headers only."""
+def read_model(
+    asked: str, choose: Callable[[], ModelSpec | RemoteSpec]
+) -> Model | RemoteSpec | AssistantError:
+    """Reads headers only, and asks no server."""
     try:
         spec = choose()
+        if isinstance(spec, RemoteSpec):
+            return spec
         file = read_folder(spec.path) if spec.path.is_dir() else read_gguf(spec.path)
     except AssistantError as err:
         return err
@@ -52,7 +57,9 @@ def read_model(asked: str, choose: Callable[[], ModelSpec]) -> Model | Assistant
 
 
 @check("model")
-def check_model(model: Model | AssistantError) -> Check:
+def check_model(model: Model | RemoteSpec | AssistantError) -> Check:
+    if isinstance(model, RemoteSpec):
+        return _check_server(model)
     if isinstance(model, AssistantError):
         raise model
     file = model.file
@@ -82,6 +89,19 @@ def _window(model: Model) -> str:
 
 
 # ── memory ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _check_server(spec: RemoteSpec) -> Check:
+    """Asks it which models it has."""
+    from assistant.engine.remote import RemoteEngine  # few ask a server
+
+    engine = RemoteEngine(spec)
+    try:
+        for _ in engine.load():
+            pass
+        return ok(f"{engine.info.name} of {spec.host}, window {engine.info.window:,} tokens")
+    finally:
+        engine.close()
 
 
 @check("memory")

@@ -9,7 +9,7 @@ from assistant.doctor.check import Check, check, failed, ok, warning
 from assistant.errors import UsageError
 
 PREFIX = "LLMCHAT_"
-NO_SETTINGS = ("LLMCHAT_HOME", "LLMCHAT_REQUIRE_TEST_DATA")
+NO_SETTINGS = ("LLMCHAT_HOME", "LLMCHAT_API_KEY", "LLMCHAT_REQUIRE_TEST_DATA")
 FOR_TESTS = "LLMCHAT_TEST_"
 MOST_NAMED = 3
 

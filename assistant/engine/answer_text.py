@@ -43,7 +43,7 @@ class AnswerText:
         self._piece = tokenizer.piece
         self._hidden = tokenizer.hidden_tokens
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._splitter = _ReasoningSplitter(closing=open_reasoning(prompt_text))
+        self._splitter = ReasoningSplitter(closing=open_reasoning(prompt_text))
         self._stop = _StopMatcher(stop) if stop else None
         self._text: list[str] = []
         self._reasoning: list[str] = []
@@ -101,7 +101,7 @@ class _State(Enum):
     TEXT = auto()
 
 
-class _ReasoningSplitter:
+class ReasoningSplitter:
     """Reasoning stands before the text, never in it: a `<think>` in the text is text."""
 
     def __init__(self, closing: str | None) -> None:

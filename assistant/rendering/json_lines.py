@@ -53,6 +53,7 @@ def ledger_object(info: BackendInfo, ledger: Ledger) -> dict[str, Any]:
         },
         "window": ledger.window,
         "prompt_tokens": ledger.measure.tokens,
+        "is_exact": ledger.measure.is_exact,
         "max_new_tokens": ledger.max_new_tokens,
         "fits": ledger.fits,
         "parts": [

@@ -10,7 +10,7 @@ from assistant.visible_text import visible
 
 def write_plan(info: BackendInfo, ledger: Ledger, out: TextIO) -> None:
     """The model, and where its window would go."""
-    lines = [visible(f"{info.name} {info.quantisation}"), *ledger_lines(ledger)]
+    lines = [visible(f"{info.name} {info.quantisation}".rstrip()), *ledger_lines(ledger)]
     out.write("".join(f"{line}\n" for line in lines))
 
 
@@ -21,4 +21,6 @@ def ledger_lines(ledger: Ledger, columns: int | None = None) -> list[str]:
     if ledger.measure.tokens_cached:
         rows.append((f"{ledger.measure.tokens_cached:,}", "of them are read already"))
     rows.append((f"{ledger.max_new_tokens:,}", "may be the answer"))
+    if not ledger.measure.is_exact:
+        rows.append(("", "estimates: only the server can count exactly"))
     return table_lines(rows, columns, right=[0])

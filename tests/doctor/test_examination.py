@@ -19,6 +19,7 @@ from assistant.doctor.model import Model, read_model
 from assistant.doctor.settings import PromptState
 from assistant.doctor.showing import CheckLines, write_checks_json
 from assistant.doctor.terminal import STREAMS, Terminal
+from assistant.engine.remote_spec import RemoteSpec
 from assistant.errors import AssistantError, ModelError, UsageError
 from assistant.model_store.local_models import find_model
 
@@ -32,7 +33,7 @@ ALL = [
 ]
 
 
-def starter() -> Model | AssistantError:
+def starter() -> Model | RemoteSpec | AssistantError:
     return read_model("", lambda: ModelSpec(find_model("starter")))
 
 
