@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from assistant.cli.asked import Asked
 from assistant.cli.color import has_color, moves_cursor
 from assistant.cli.exit_codes import OK
@@ -12,7 +14,7 @@ from assistant.cli.outcome import conclude, kept_words
 from assistant.cli.output import open_output
 from assistant.cli.reading import QuestionReader
 from assistant.cli.report import Report
-from assistant.cli.targets import TargetWriter, check_target, describe_target
+from assistant.cli.targets import TargetWriter, check_candidates, check_target, describe_target
 from assistant.config import Settings
 from assistant.conversation.session import Question, Session
 from assistant.engine.base import Engine
@@ -53,6 +55,7 @@ class Answering:
             raise
 
     def _run(self, engine: Engine, loading: Iterator[ModelLoading]) -> int:
+        check_candidates(self._asked.target, self._options.wanted_candidates)
         check_target(self._asked, can_write=bool(self._options.yes or self._options.dry_run))
         prompt = find_prompt(self._asked.prompt)
         reader = QuestionReader(self._asked, self._options, self._settings, self._report)
@@ -60,12 +63,22 @@ class Answering:
             question = reader.read(prompt, self._interrupts)
             self._wait_for(loading)
             session = open_session(engine, self._settings)
+            question = self._without_equal_candidates(session, question)
             if self._options.show_prompt:
                 self._output.show_prompt(session.render(question))
                 return OK
             if self._options.dry_run:
                 return self._show_plan(engine, session, question)
             return self._show_answer(engine, session, question)
+
+    def _without_equal_candidates(self, session: Session, question: Question) -> Question:
+        if question.candidates == 1 or not session.is_greedy(question):
+            return question
+        self._report.warning(
+            "at temperature 0 all candidates are the same, so there is one; "
+            "-o temperature=0.8 makes them differ"
+        )
+        return replace(question, candidates=1)
 
     def _wait_for(self, loading: Iterator[ModelLoading]) -> None:
         progress = self._progress_line()

@@ -19,7 +19,7 @@ from assistant.rendering.quantities import duration_text, size_text
 from assistant.rendering.tables import write_table
 from assistant.visible_text import visible
 
-Process = Annotated[int | None, typer.Argument(metavar="PROCESS", hidden=True)]
+Process = Annotated[str | None, typer.Argument(metavar="PROCESS", hidden=True)]
 Action = Annotated[str, typer.Argument(metavar="list|clear", hidden=True)]
 
 NONE_RUNS = "no engine runs; the next question starts one"
@@ -66,7 +66,7 @@ def stop(_ctx: typer.Context, process: Process = None, *, options: Options) -> N
     llmchat engine stop
     """
     report = _report(options)
-    found = [one for one in neighbours() if process in (None, one.pid)]
+    found = [one for one in neighbours() if process in (None, str(one.pid))]
     if not found:
         if process is not None:
             raise InputError(f"no engine has process {process}", "llmchat engine status")

@@ -98,6 +98,10 @@ FAIL_ON_LENGTH = Annotated[
     bool | None,
     typer.Option("--fail-on-length", help="Exit with 10 when max_tokens cut the answer."),
 ]
+CANDIDATES = Annotated[
+    str | None,
+    typer.Option("--candidates", "-n", metavar="N", help="Write so many answers, up to 8."),
+]
 RESIDENT = Annotated[
     bool | None,
     typer.Option(
@@ -140,13 +144,14 @@ FLAGS = {
     "resident": "--no-resident",
     "color": "--color",
 }
+MOST_CANDIDATES = 8  # that an engine writes at once
 REPEATED = ("file", "option")
 
 
 # What only a command that asks the model heeds; the others leave it out of their help.
 FOR_ANSWERS = (
     *("model", "system", "file", "extract", "option", "edit", "lang", "reasoning", "show_prompt"),
-    *("timeout", "fail_on_length", "int8", "resident"),
+    *("timeout", "fail_on_length", "int8", "resident", "candidates"),
 )
 
 
@@ -159,6 +164,7 @@ class Options:
     file: FILE = None
     extract: EXTRACT = None
     option: OPTION = None
+    candidates: CANDIDATES = None
     edit: EDIT = None
     lang: LANG = None
     reasoning: REASONING = None
@@ -192,6 +198,17 @@ class Options:
     def wants_json(self) -> bool:
         """For commands that show a table. Raises `UsageError` for a wrong setting."""
         return self.load_settings().output != "text"
+
+    @property
+    def wanted_candidates(self) -> int:
+        """Raises `UsageError` when that is no number of answers."""
+        if self.candidates is None:
+            return 1
+        if self.candidates not in map(str, range(1, MOST_CANDIDATES + 1)):
+            raise UsageError(
+                f"-n {self.candidates}: it takes a number from 1 to {MOST_CANDIDATES}", "-n 4"
+            )
+        return int(self.candidates)
 
     def flags(self) -> dict[str, Given]:
         """The settings that were typed. Raises `UsageError` for an empty one."""

@@ -1,12 +1,14 @@
 """How an answer ended: an exit code, what was cut, and the last line."""
 
+from collections.abc import Sequence
+
 from assistant.backends.base import BackendInfo
 from assistant.cli.exit_codes import INTERRUPTED, LENGTH, OK, TIMEOUT
 from assistant.cli.report import Report
 from assistant.conversation.window import Ledger
 from assistant.engine.base import Kept
 from assistant.errors import EngineFailed
-from assistant.events import Finished, Reason
+from assistant.events import Answer, Finished, Reason
 from assistant.rendering.quantities import duration_text, size_text
 
 ENDINGS = {
@@ -29,20 +31,41 @@ def conclude(
 
     `stopped_by` is the exit code of the signal that ended it.
     """
-    answer = finished.answers[0]
-    if answer.reason is Reason.FAILED:
-        raise EngineFailed(answer.error, answer.hint)
+    answers = finished.answers
+    reasons = {answer.reason for answer in answers}
+    if reasons == {Reason.FAILED}:
+        raise EngineFailed(answers[0].error, answers[0].hint)
     if stopped_by == TIMEOUT:
         report.warning("cut: the time is up; --timeout SECONDS allows more")
-    if answer.reason is Reason.LENGTH:
-        report.warning(_cut_by_length(ledger))
-    elif answer.reason in ENDINGS:
-        report.warning(ENDINGS[answer.reason])
+    for ending, numbers in _endings(answers, ledger).items():
+        which = f"{', '.join(numbers)} of {len(answers)}: "
+        report.warning(ending if len(numbers) == len(answers) else which + ending)
+    if len(answers) > 1:
+        seeds = ", ".join(str(answer.seed) for answer in answers)
+        report.done(f"seeds {seeds}; -o seed=… writes one of them again")
     _say_details(finished, ledger, report)
     report.note(_last_line(finished, ledger, info))
-    if answer.reason is Reason.STOPPED:
+    if Reason.STOPPED in reasons:
         return stopped_by or INTERRUPTED
-    return LENGTH if answer.reason is Reason.LENGTH and fails_on_length else OK
+    return LENGTH if Reason.LENGTH in reasons and fails_on_length else OK
+
+
+def _endings(answers: Sequence[Answer], ledger: Ledger) -> dict[str, list[str]]:
+    """What was not as it should be, and of which candidates, by number from 1."""
+    found: dict[str, list[str]] = {}
+    for answer in answers:
+        if ending := _ending(answer, ledger):
+            found.setdefault(ending, []).append(str(answer.candidate + 1))
+    return found
+
+
+def _ending(answer: Answer, ledger: Ledger) -> str:
+    """What was not as it should be about the end of an answer."""
+    if answer.reason is Reason.LENGTH:
+        return _cut_by_length(ledger)
+    if answer.reason is Reason.FAILED:
+        return f"{answer.error} ({answer.hint})"
+    return ENDINGS.get(answer.reason, "")
 
 
 def kept_words(kept: Kept) -> list[str]:
@@ -71,7 +94,7 @@ def _last_line(finished: Finished, ledger: Ledger, info: BackendInfo) -> list[st
     return [
         f"{info.name} {info.quantisation}",
         f"{used:,} of {ledger.window:,} tokens",
-        f"seed {finished.answers[0].seed}",
+        *([f"seed {finished.answers[0].seed}"] if len(finished.answers) == 1 else []),
         *([f"{speed:.0f} tokens/s"] if speed else []),
         f"{usage.cached_tokens:,} cached, {read:,} read, {usage.new_tokens:,} written",
     ]

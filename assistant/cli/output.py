@@ -17,6 +17,7 @@ from assistant.messages import Rendered
 from assistant.prompts.contents import fence
 from assistant.prompts.prompt_file import Gives
 from assistant.rendering.base import ReasoningMode, Renderer
+from assistant.rendering.candidates import CandidatesRenderer
 from assistant.rendering.plain import PlainRenderer
 
 SHOWN_LINES = 40  # of a file that a terminal shows again
@@ -109,14 +110,14 @@ class TextOutput:
             self._wants_code = gives_code and not sys.stdout.isatty()
         if self._is_silent():
             return
-        self._renderer = self._open_renderer(is_markdown=not self._wants_code)
+        self._renderer = self._renderer_for(question)
         if question.prompt.shows_files and sys.stdout.isatty() and self._has_color:
             self._show_files(question)
 
     def show(self, event: Event) -> None:
         if self._renderer is None:
             return
-        if not self._wants_code:
+        if not self._wants_code or isinstance(self._renderer, CandidatesRenderer):
             self._renderer.show(event)
         elif isinstance(event, Finished):
             assert self._question is not None
@@ -147,6 +148,18 @@ class TextOutput:
         target = self._target
         goes_into_a_file = target.file is not None or target.changes_file
         return target.shows_diff or (goes_into_a_file and not sys.stdout.isatty())
+
+    def _renderer_for(self, question: Question) -> Renderer:
+        is_markdown = not self._wants_code
+        if question.candidates == 1:
+            return self._open_renderer(is_markdown=is_markdown)
+        return CandidatesRenderer(
+            sys.stdout,
+            question.candidates,
+            lambda: self._open_renderer(is_markdown=is_markdown),
+            text_of=lambda answer: answer.text if is_markdown else code_of(answer, question),
+            is_streaming=is_markdown,
+        )
 
     def _open_renderer(self, *, is_markdown: bool) -> Renderer:
         is_terminal = sys.stdout.isatty()

@@ -62,6 +62,7 @@ class QuestionReader:
             variables=self._asked.variables,
             system=self._settings.system,
             language=_language(prompt, self._options, self._settings),
+            candidates=self._options.wanted_candidates,
         )
 
     @contextmanager

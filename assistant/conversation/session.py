@@ -20,7 +20,8 @@ class Question(Struct, frozen=True):
     """What a user asks: words, attachments, and the prompt file that puts them into place.
 
     `variables` of the prompt file that were chosen. `system` replaces its system message;
-    `language` is the one to answer in, by name ("" leaves it to the model).
+    `language` is the one to answer in, by name ("" leaves it to the model). `candidates`
+    answers are written.
     """
 
     prompt: PromptFile
@@ -30,6 +31,7 @@ class Question(Struct, frozen=True):
     variables: Mapping[str, str] = {}
     system: str = ""
     language: str = ""
+    candidates: int = 1
 
 
 class Turn(Struct, frozen=True):
@@ -56,12 +58,17 @@ class Session:
             sampling=_options(choices),
             max_new_tokens=ledger.max_new_tokens,
             seed=choices.seed,
+            candidates=question.candidates,
         )
         return Turn(ledger, self._engine.stream(request))
 
     def render(self, question: Question) -> Rendered:
         """The exact prompt that `ask` would send; runs nothing."""
         return self._engine.render(self._prompt(question))
+
+    def is_greedy(self, question: Question) -> bool:
+        """Whether nothing is left to chance, so that all answers are the same."""
+        return not _options(self._choices(question)).temperature
 
     def take_stock(self, question: Question) -> Ledger:
         """Where the window would go; runs nothing, and fails for nothing that is too long."""

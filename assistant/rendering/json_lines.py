@@ -98,6 +98,10 @@ class JsonAnswer:
             answer = event.answers[0]
             self._ended = {**_answer_object(answer), "usage": asdict(event.usage)}
             self._ended["code"] = self._code_of(answer)
+            if len(event.answers) > 1:
+                self._ended["candidates"] = [
+                    {**_answer_object(one), "code": self._code_of(one)} for one in event.answers
+                ]
         elif self._is_stream:
             write_object(event_object(event), self._out)
 

@@ -24,8 +24,9 @@ USAGE = Usage(10, 0, 20, 0.1, 100.0, 50.0)
 
 
 class TalkingStream:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, candidates: int) -> None:
         self._text = text
+        self._candidates = candidates
         self._is_cancelled = threading.Event()
 
     def cancel(self) -> None:
@@ -39,15 +40,29 @@ class TalkingStream:
                 yield self._end(Reason.STOPPED, said)
                 return
             said += self._text[at : at + PIECE]
-            yield TextChunk(self._text[at : at + PIECE])
+            for candidate in range(self._candidates):
+                yield TextChunk(self._text[at : at + PIECE], candidate)
+        for candidate in range(1, self._candidates):
+            yield TextChunk(f" {candidate + 1}", candidate)
         yield self._end(Reason(os.environ.get("REASON", "done")), said)
 
     def _end(self, reason: Reason, said: str) -> Finished:
-        return Finished((Answer(reason, said, "", (), seed=1),), USAGE)
+        answers = [
+            Answer(
+                reason,
+                f"{said} {candidate + 1}" if candidate else said,
+                "",
+                (),
+                seed=1 + candidate,
+                candidate=candidate,
+            )
+            for candidate in range(self._candidates)
+        ]
+        return Finished(tuple(answers), USAGE)
 
 
 class TalkingEngine:
-    """Counts a token for every four characters."""
+    """Counts a token for every four characters; all but the first candidate end with a number."""
 
     info = BackendInfo(
         name="Talker",
@@ -92,7 +107,7 @@ class TalkingEngine:
 
     def stream(self, request: GenerationRequest) -> TalkingStream:
         assert not isinstance(request.prompt, RawPrompt)
-        return TalkingStream(self._text)
+        return TalkingStream(self._text, request.candidates)
 
     def score(self, prompt: Prompt, continuations: Sequence[str]) -> list[float]:
         return [0.0 for _ in continuations]
