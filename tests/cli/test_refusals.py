@@ -148,7 +148,7 @@ def test_debug_shows_where_it_came_from(capfd: pytest.CaptureFixture[str]) -> No
 def test_every_error_has_its_exit_code() -> None:
     assert exit_code(AssistantError("")) == exit_code(InputError("")) == 1
     assert exit_code(TemplateError("")) == 3
-    assert sorted(BY_ERROR.values()) == [2, 3, 4, 5, 6, 8]
+    assert sorted(BY_ERROR.values()) == [2, 3, 4, 5, 6, 8, 9]
 
 
 def test_a_defect_is_one_line_too(

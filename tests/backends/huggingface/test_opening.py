@@ -295,7 +295,7 @@ def test_an_encoder_decoder_folder_answers_a_text(int8: bool, tmp_path: Path) ->
         pad_token_id=0,
     )
     save_model(tmp_path, config, template=None)
-    engine = LocalEngine(spec_of(tmp_path, dtype="", int8=int8))
+    engine = LocalEngine(spec_of(tmp_path, dtype="" if int8 else "f32", int8=int8))
     list(engine.load())
     assert engine.info.abilities.encoder
     assert engine.info.quantisation == ("int8" if int8 else "F32")
