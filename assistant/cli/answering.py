@@ -1,20 +1,20 @@
 """One question from the command line: read it, ask, show, and say how it went."""
 
+import gc
 import sys
 from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from assistant.cli.asked import Asked
+from assistant.cli.asked import Asked, Target
 from assistant.cli.color import has_color, moves_cursor
 from assistant.cli.exit_codes import OK
 from assistant.cli.interrupts import Interrupts
 from assistant.cli.options import Options
-from assistant.cli.outcome import conclude, kept_words
-from assistant.cli.output import open_output
 from assistant.cli.reading import QuestionReader
 from assistant.cli.report import Report
-from assistant.cli.targets import TargetWriter, check_candidates, check_target, describe_target
 from assistant.config import Settings
 from assistant.conversation.session import Question, Session
 from assistant.engine.base import Engine
@@ -23,6 +23,9 @@ from assistant.events import Finished, ModelLoading, TextChunk
 from assistant.prompts.finding import find_prompt
 from assistant.rendering.progress import ProgressLine
 from assistant.startup import open_session
+
+if TYPE_CHECKING:
+    from assistant.cli.output import Output
 
 
 class Answering:
@@ -41,7 +44,13 @@ class Answering:
             is_verbose=bool(options.verbose),
             has_color=has_color(settings.color, sys.stderr),
         )
-        self._output = open_output(settings, asked.target, wants_code=options.extract)
+
+    @cached_property
+    def _output(self) -> "Output":
+        """What shows the answer is imported when the question is on its way."""
+        from assistant.cli.output import open_output
+
+        return open_output(self._settings, self._asked.target, wants_code=self._options.extract)
 
     def run(self, engine: Engine, loading: Iterator[ModelLoading]) -> int:
         """The exit code. `loading` goes on beside until prompt and files are read.
@@ -55,8 +64,7 @@ class Answering:
             raise
 
     def _run(self, engine: Engine, loading: Iterator[ModelLoading]) -> int:
-        check_candidates(self._asked.target, self._options.wanted_candidates)
-        check_target(self._asked, can_write=bool(self._options.yes or self._options.dry_run))
+        self._check_target()
         prompt = find_prompt(self._asked.prompt)
         reader = QuestionReader(self._asked, self._options, self._settings, self._report)
         with reader.keeping_what_was_written():
@@ -70,6 +78,15 @@ class Answering:
             if self._options.dry_run:
                 return self._show_plan(engine, session, question)
             return self._show_answer(engine, session, question)
+
+    def _check_target(self) -> None:
+        candidates = self._options.wanted_candidates
+        if self._asked.target == Target():
+            return
+        from assistant.cli.targets import check_candidates, check_target
+
+        check_candidates(candidates)
+        check_target(self._asked, can_write=bool(self._options.yes or self._options.dry_run))
 
     def _without_equal_candidates(self, session: Session, question: Question) -> Question:
         if question.candidates == 1 or not session.is_greedy(question):
@@ -92,6 +109,8 @@ class Answering:
     def _show_plan(self, engine: Engine, session: Session, question: Question) -> int:
         ledger = session.take_stock(question)
         self._output.show_plan(engine.info, ledger)
+        from assistant.cli.targets import describe_target
+
         for sentence in describe_target(self._asked):
             self._report.done(sentence)
         session.require_room(question, ledger)
@@ -99,6 +118,7 @@ class Answering:
 
     def _show_answer(self, engine: Engine, session: Session, question: Question) -> int:
         turn = session.ask(question)
+        gc.enable()
         self._interrupts.on_first(turn.stream.cancel)
         self._output.begin(question, turn.ledger, engine.info)
         finished: Finished | None = None
@@ -119,6 +139,8 @@ class Answering:
             progress.close()
             self._output.close()
         assert finished is not None, "an answer stream ends with Finished"
+        from assistant.cli.outcome import conclude
+
         code = conclude(
             finished,
             turn.ledger,
@@ -134,9 +156,16 @@ class Answering:
     def _say_what_stays(self, engine: Engine) -> None:
         """Once for each engine, where a person reads it."""
         if self._report.wants_notes and (kept := engine.kept) is not None:
+            from assistant.cli.outcome import kept_words
+
             self._report.note(kept_words(kept))
 
     def _carry_out(self, question: Question, finished: Finished, code: int) -> int:
+        if self._asked.target == Target():
+            self._output.finish("")
+            return code
+        from assistant.cli.targets import TargetWriter
+
         writer = TargetWriter(
             self._asked.target,
             self._output,

@@ -104,7 +104,11 @@ def ask_about_project(ctx: Any, args: Sequence[str]) -> None:
     """Before the words are read: the prompts of a project that is trusted are commands, too."""
     is_asking = not (ctx.resilient_parsing or {"-h", "--help", "--no-config"} & {*args})
     if is_asking and not ctx.params["no_config"]:
-        from assistant.cli.trust_command import settle_trust  # not for --help
+        from assistant.trust import find_project  # not for --help
+
+        if find_project() is None:
+            return
+        from assistant.cli.trust_command import settle_trust
 
         settle_trust(Report(sys.stderr, is_quiet=bool(ctx.params["quiet"])))
 

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from assistant import paths
 from assistant.attachments.attached import Attached
 from assistant.attachments.names import STDIN
-from assistant.attachments.reading import attach
-from assistant.attachments.stdin import read_stdin
 from assistant.cli.asked import NO_QUESTION, Asked, is_piped
 from assistant.cli.interrupts import Interrupts
 from assistant.cli.options import Options, as_text
@@ -39,11 +37,13 @@ class QuestionReader:
         named = [*self._asked.files, *(self._options.file or [])]
         if STDIN in named and sys.stdin.isatty():
             self._report.note(["type the text; Ctrl-D on a line of its own ends it"])
-        attached = attach(named, sys.stdin.buffer, self._settings.max_input)
+        attached = self._attach(named)
         reads_question = self._asked.text == "-" and Takes.QUESTION in prompt.needs
         piped = Attached()
         if reads_question or (self._takes_pipe(prompt, named) and is_piped()):
             _say_if_waiting(self._report)
+            from assistant.attachments.stdin import read_stdin
+
             piped = read_stdin(sys.stdin.buffer, self._settings.max_input)
         for notice in (*piped.notices, *attached.notices):
             self._report.warning(notice)
@@ -64,6 +64,13 @@ class QuestionReader:
             language=_language(prompt, self._options, self._settings),
             candidates=self._options.wanted_candidates,
         )
+
+    def _attach(self, names: Sequence[str]) -> Attached:
+        if not names:
+            return Attached()
+        from assistant.attachments.reading import attach  # a bare question does without it
+
+        return attach(names, sys.stdin.buffer, self._settings.max_input)
 
     @contextmanager
     def keeping_what_was_written(self) -> Iterator[None]:

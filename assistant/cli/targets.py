@@ -41,9 +41,9 @@ def check_target(asked: Asked, *, can_write: bool) -> None:
         _require_somebody(f"write {asked.files[0]}?", can_write=can_write)
 
 
-def check_candidates(target: Target, candidates: int) -> None:
-    """Raises `UsageError` where only one answer has a place to go."""
-    if candidates > 1 and target != Target():
+def check_candidates(candidates: int) -> None:
+    """Raises `UsageError`: only one answer has a place to go."""
+    if candidates > 1:
         raise UsageError("of several answers none can be chosen to be written", "leave -n out")
 
 
