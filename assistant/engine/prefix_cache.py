@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from assistant.backends.base import Backend
 from assistant.engine.base import Keep
 
-WORTH_KEEPING = 32  # tokens; fewer are read again faster than they are moved
+WORTH_MOVING = 32  # tokens; fewer are read again faster than they are moved
 
 
 @dataclass(slots=True)
@@ -80,8 +80,6 @@ class PrefixCache:
             held = held[:found] if trims else ()
         elif keep is Keep.PREFIX and trims:
             held = held[:prompt_tokens]
-        if len(held) < WORTH_KEEPING:
-            held = ()
         if held:
             self._backend.trim(slot, len(held))
             self._idle[slot] = held
@@ -117,7 +115,7 @@ class PrefixCache:
         running = self._longest_running(ids)
         away = max((self._usable(ids, stored.token_ids) for stored in self._stored), default=0)
         if idle is not None and length and length >= max(away, running[1] if running else 0):
-            if len(self._idle[idle]) - length >= WORTH_KEEPING:
+            if len(self._idle[idle]) - length >= WORTH_MOVING:
                 self._store(idle)  # another branch of the same conversation stays reachable
             self._backend.trim(idle, length)
             return idle, length
@@ -164,7 +162,8 @@ class PrefixCache:
         return length if length == len(held) < len(ids) else 0
 
     def _put_away(self, slot: int) -> None:
-        self._store(slot)
+        if len(self._idle[slot]) >= WORTH_MOVING:
+            self._store(slot)
         del self._idle[slot]
         self._backend.trim(slot, 0)
 
