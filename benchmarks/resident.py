@@ -26,7 +26,7 @@ from benchmarks.measure import BIN, RUNS, detail, ratio, show, spread, starter_e
 from benchmarks.worker import Measures, Worker
 
 LLMCHAT = str(BIN / "llmchat")
-GREETING = "hi there"  # a short answer: the start counts
+SHORT = "Capital of France?"  # a short answer, so that the start counts
 ATTEMPTS = 8
 KILLS = 10
 DECODED = 200  # tokens
@@ -63,7 +63,7 @@ def private_home() -> Iterator[None]:
 def warm() -> None:
     """Alternating with `llm`, so that neither has the quieter minute."""
     system = find_prompt("ask").system
-    peer_command = [str(BIN / "llm"), "-m", "SmolLM2", "--no-log", "-s", system, GREETING]
+    peer_command = [str(BIN / "llm"), "-m", "SmolLM2", "--no-log", "-s", system, SHORT]
     engine = open_resident()
     ours, peer, counts = [], [], []
     for _ in range(RUNS + 1):
@@ -81,7 +81,7 @@ def warm() -> None:
 
 def seconds_for(tokens: int) -> float | None:
     """An answer that was cut after so many tokens; None when none would become so long."""
-    command = [LLMCHAT, "--fail-on-length", "-o", f"max_tokens={tokens}", GREETING]
+    command = [LLMCHAT, "--fail-on-length", "-o", f"max_tokens={tokens}", SHORT]
     for _ in range(ATTEMPTS):
         seconds, code = timed_ending(command)
         if code == LENGTH:

@@ -188,13 +188,13 @@ def kept_conversations(engine: LocalEngine, kept: GenerationRequest, tokens: int
     Before each of its turns `kept` is asked again, so that it is in the native cache.
     """
     lone, pairs = starter_engine(), []
-    for number in range(7):
+    for number in range(11):
         pair: dict[bool, float] = {}
         for is_beside in (True, False) if number % 2 else (False, True):
             if is_beside:
                 seconds(engine.stream(kept, client=4))
             where = engine if is_beside else lone
-            end = finished(where.stream(counting(96), client=5))
+            end = finished(where.stream(counting(128), client=5))
             pair[is_beside] = end.usage.decode_tokens_per_second
         pairs.append(pair[True] / pair[False])
     lone.close()
