@@ -27,7 +27,7 @@ from assistant.engine.local import LocalEngine
 from assistant.events import Finished, TextChunk
 from assistant.messages import ChatPrompt, Message, Part, RawPrompt, Role, message
 from assistant.model_store.local_models import find_model
-from benchmarks.measure import detail, show, spread, starter_engine
+from benchmarks.measure import detail, show, spread
 
 LONG_PROMPT = 4000  # tokens
 COMPLETION = 32  # new tokens
@@ -51,6 +51,19 @@ class WatchedBackend(LlamaCppBackend):
 
 
 def main() -> None:
+    engine, backend = watched_engine()
+    micro_batch = statistics.median([seconds_of_rows(engine, backend, 64) for _ in range(5)])
+    completions(engine)
+    kept = reading(LONG_PROMPT, keep=Keep.TURN)
+    long_prompts(engine, kept, micro_batch)
+    equal_clients(engine)
+    candidates(engine)
+    tokens = conversation(engine, backend)
+    kept_conversations(engine, backend, kept, LONG_PROMPT + tokens)
+    engine.close()
+
+
+def watched_engine() -> tuple[LocalEngine, WatchedBackend]:
     opened: list[WatchedBackend] = []
 
     def open_watched(spec: ModelSpec, on_progress: OnProgress) -> Backend:
@@ -60,15 +73,7 @@ def main() -> None:
     engine = LocalEngine(ModelSpec(find_model("starter")), open_watched)
     for _ in engine.load():
         pass
-    micro_batch = statistics.median([seconds_of_rows(engine, opened[0], 64) for _ in range(5)])
-    completions(engine)
-    kept = reading(LONG_PROMPT, keep=Keep.TURN)
-    long_prompts(engine, kept, micro_batch)
-    equal_clients(engine)
-    candidates(engine)
-    tokens = conversation(engine, opened[0])
-    kept_conversations(engine, kept, LONG_PROMPT + tokens)
-    engine.close()
+    return engine, opened[0]
 
 
 # ── questions ───────────────────────────────────────────────────────────────────────────────
@@ -182,25 +187,36 @@ def conversation(engine: LocalEngine, backend: WatchedBackend) -> int:
     return known
 
 
-def kept_conversations(engine: LocalEngine, kept: GenerationRequest, tokens: int) -> None:
-    """Alternating with an engine that keeps nothing.
+def kept_conversations(
+    engine: LocalEngine, backend: WatchedBackend, kept: GenerationRequest, tokens: int
+) -> None:
+    """Alternating with an engine that keeps nothing; the median of all steps, as others disturb.
 
     Before each of its turns `kept` is asked again, so that it is in the native cache.
     """
-    lone, pairs = starter_engine(), []
-    for number in range(11):
-        pair: dict[bool, float] = {}
+    lone, lone_backend = watched_engine()
+    beside, alone = [], []
+    for number in range(9):
         for is_beside in (True, False) if number % 2 else (False, True):
             if is_beside:
                 seconds(engine.stream(kept, client=4))
-            where = engine if is_beside else lone
-            end = finished(where.stream(counting(128), client=5))
-            pair[is_beside] = end.usage.decode_tokens_per_second
-        pairs.append(pair[True] / pair[False])
+                beside += step_seconds(engine, backend)
+            else:
+                alone += step_seconds(lone, lone_backend)
     lone.close()
-    detail(f"ratios {spread(pairs)}")
-    name = f"decode beside {tokens:,} kept tokens, against without"
-    show(name, statistics.median(pairs), 0.97, at_most=False)
+    ratio = statistics.median(alone) / statistics.median(beside)
+    detail(
+        f"ms a token: beside {1000 * statistics.median(beside):.2f}; alone "
+        f"{1000 * statistics.median(alone):.2f}"
+    )
+    show(f"decode beside {tokens:,} kept tokens, against without", ratio, 0.97, at_most=False)
+
+
+def step_seconds(engine: LocalEngine, backend: WatchedBackend) -> list[float]:
+    """What each token of a fresh request takes."""
+    before = len(backend.calls)
+    finished(engine.stream(counting(128), client=5))
+    return [seconds for rows, seconds in backend.calls[before:] if rows == 1]
 
 
 # ── requests ────────────────────────────────────────────────────────────────────────────────
