@@ -180,6 +180,12 @@ class Backend(Protocol):
         ...
 
     @property
+    def state_layout(self) -> str:
+        """All that an exported state depends on beside the weights: another process that has the
+        same can import it. "" when states serve nobody."""
+        ...
+
+    @property
     def slots(self) -> int: ...
 
     @property

@@ -7,6 +7,7 @@ long as the memory lasts. Several slots share one unified KV cache.
 import ctypes
 import struct
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.backends.base import (
@@ -87,6 +88,14 @@ class LlamaCppBackend:
     @property
     def chat_template(self) -> str | None:
         return self._file.chat_template
+
+    @property
+    def state_layout(self) -> str:
+        """With the library's size and time in place of a build number, which it does not tell."""
+        library = Path(self._lib._lib._name).stat()
+        build = f"llama.cpp {library.st_size} {library.st_mtime_ns}"
+        flash = f"flash attention {self._flash_attention()}"
+        return f"{STATE_MARK.decode()} {build} {self._spec.kv_type} {flash} unified"
 
     @property
     def slots(self) -> int:

@@ -6,18 +6,23 @@ When the backend breaks it is thrown away as a whole, and another one takes its 
 import secrets
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
-from assistant.backends.base import Backend
+from assistant.backends.base import Backend, ModelSpec
 from assistant.backends.chat_template import ChatTemplate, render_raw
 from assistant.engine.base import GenerationRequest, Measure
-from assistant.engine.prefix_cache import PrefixCache
+from assistant.engine.prefix_cache import PrefixCache, common_prefix
 from assistant.engine.run import OnEnd, Run
 from assistant.engine.scheduler import SHARED_CALL_SECONDS, Scheduler
 from assistant.engine.scoring import Scoring
+from assistant.engine.snapshots import Snapshots
 from assistant.errors import ModelError, PromptTooLong, UsageError
 from assistant.events import PromptProgress
 from assistant.messages import ChatPrompt, Prompt, Rendered
 
+WORTH_READING = 64  # tokens that a snapshot must save beyond what memory does
+WORTH_WRITING = 256  # new tokens in a snapshot
+LAST_WORDS_SECONDS = 10.0  # for the disk, at the end
 SHARED_CANCEL_SECONDS = 0.5  # between two cancels that interrupt a step of others
 HOST_MEMORY_FOR_STATES = 512 * 2**20  # bytes
 
@@ -25,9 +30,10 @@ HOST_MEMORY_FOR_STATES = 512 * 2**20  # bytes
 class LoadedModel:
     """`scheduler` belongs to the engine's thread; the methods may be called from any."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, spec: ModelSpec) -> None:
         self.backend = backend
-        self._cache = PrefixCache(backend, HOST_MEMORY_FOR_STATES)
+        self._disk = _open_snapshots(backend, spec)
+        self._cache = PrefixCache(backend, HOST_MEMORY_FOR_STATES, self._keep_evicted)
         self.scheduler = Scheduler(backend, self._cache)
         self._template: ChatTemplate | None = None
         if (source := backend.chat_template) is not None:
@@ -38,8 +44,11 @@ class LoadedModel:
         """Give it to the scheduler."""
         if isinstance(work, Scoring):
             self.scheduler.add_scoring(work)
-        else:
-            self.scheduler.add(work)
+            return
+        if work.restored is not None:
+            self._cache.add(*work.restored)
+            work.restored = None
+        self.scheduler.add(work)
 
     def render(self, prompt: Prompt) -> Rendered:
         if not isinstance(prompt, ChatPrompt):
@@ -64,6 +73,8 @@ class LoadedModel:
     def measure(self, prompt: Prompt) -> Measure:
         rendered = self.render(prompt)
         cached = self._cache.longest_prefix(rendered.token_ids)
+        if (found := self._on_disk(rendered.token_ids, cached)) is not None:
+            cached = self._cache.usable(rendered.token_ids, found[1])
         tokens = len(rendered.token_ids)
         return Measure(tokens, rendered.parts, cached, self.scheduler.seconds_for(tokens - cached))
 
@@ -76,7 +87,9 @@ class LoadedModel:
         seed = secrets.randbits(32) if request.seed is None else request.seed % 2**32
         if request.grammar:
             self.backend.new_sampler(request.sampling, seed, request.grammar).close()
-        return Run(request, rendered, self.backend.tokenizer, seed, asked_at, client, on_end)
+        run = Run(request, rendered, self.backend.tokenizer, seed, asked_at, client, on_end)
+        run.restored = self._restore(rendered.token_ids)
+        return run
 
     def activity(self) -> tuple[int, int, int]:
         """Requests that run, requests that wait, tokens in the native cache."""
@@ -89,6 +102,60 @@ class LoadedModel:
             raise UsageError("the prompt is empty", "give the encoder something to read")
         tokenize = self.backend.tokenizer.tokenize
         return Scoring(rendered.token_ids, [tokenize(text) for text in continuations])
+
+    # ── what is on disk ─────────────────────────────────────────────────────────────────────
+
+    def _on_disk(self, ids: Sequence[int], cached: int) -> tuple[Path, tuple[int, ...]] | None:
+        """A snapshot that saves reading more tokens than memory does."""
+        if self._disk is None:
+            return None
+        found = self._disk.longest(lambda held: self._cache.usable(ids, held))
+        if found is None or self._cache.usable(ids, found[1]) < cached + WORTH_READING:
+            return None
+        return found
+
+    def _restore(self, ids: Sequence[int]) -> tuple[tuple[int, ...], bytes] | None:
+        """Read by whoever asks, so that nobody else waits for the disk."""
+        found = self._on_disk(ids, self._cache.longest_prefix(ids))
+        if self._disk is None or found is None:
+            return None
+        state = self._disk.load(*found)
+        return None if state is None else (found[1], state)
+
+    def _keep_evicted(self, ids: tuple[int, ...], state: bytes) -> None:
+        if self._disk is not None and self._new_tokens(ids) >= WORTH_WRITING:
+            self._disk.save(ids, state)
+
+    def _new_tokens(self, ids: tuple[int, ...]) -> int:
+        """How many of these no snapshot holds."""
+        return len(ids) - (self._disk.covered(ids, common_prefix) if self._disk else 0)
+
+    @property
+    def has_disk(self) -> bool:
+        return self._disk is not None
+
+    def keep_some(self) -> None:
+        """While nobody asks anything: the newest turn, unless most of it is on disk already."""
+        if self._disk is None or not self._disk.room:
+            return
+        for ids, slot in self._cache.kept()[:1]:
+            if self._new_tokens(ids) >= max(WORTH_WRITING, len(ids) // 4):
+                self._disk.save(ids, self._cache.state_of(ids, slot))
+
+    def keep_all(self) -> None:
+        """At the end: what is kept, as far as there is room, the newest written last."""
+        if self._disk is None:
+            return
+        chosen: list[tuple[tuple[int, ...], bytes]] = []
+        left = self._disk.room
+        for ids, slot in self._cache.kept():
+            state = self._cache.state_of(ids, slot)
+            if self._new_tokens(ids) >= WORTH_WRITING and len(state) <= left:
+                chosen.append((ids, state))
+                left -= len(state)
+        for ids, state in reversed(chosen):
+            self._disk.save(ids, state)
+        self._disk.close(LAST_WORDS_SECONDS)
 
     # ── the native call that runs ───────────────────────────────────────────────────────────
 
@@ -128,6 +195,20 @@ class LoadedModel:
         done = min(done + int(extra), run.prompt_tokens)
         seconds = self.scheduler.seconds_for(run.prompt_tokens - done)
         return PromptProgress(done, run.prompt_tokens, run.cached_tokens, seconds)
+
+
+def _open_snapshots(backend: Backend, spec: ModelSpec) -> Snapshots | None:
+    if spec.snapshots is None or not spec.snapshot_bytes or not backend.state_layout:
+        return None
+    info = backend.info
+    return Snapshots(
+        spec.snapshots,
+        spec.snapshot_bytes,
+        model=f"{info.name} {info.quantisation}",
+        fingerprint=info.fingerprint,
+        layout=backend.state_layout,
+        replaces_prefixes=info.abilities.trims,
+    )
 
 
 def _check(request: GenerationRequest, rendered: Rendered, backend: Backend) -> None:

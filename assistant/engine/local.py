@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from assistant.engine.run import Run
     from assistant.engine.scoring import Scoring
 
+IDLE_SECONDS = 5.0  # without a question, before a turn is brought to the disk
 LOOK_SECONDS = 0.2  # between two looks at how far loading is
 
 OpenBackend = Callable[[ModelSpec, OnProgress], Backend]
@@ -232,12 +233,13 @@ class LocalEngine:
         """Until the backend breaks or somebody closes the engine; nothing holds it after that."""
         model = self._open()
         error: AssistantError = _closed()
+        is_sound = True
         try:
             while self._wait_for_work(model):
                 model.scheduler.step()
         except Exception as err:
-            error = _without_frames(err)
-        self._retire(model, error)
+            error, is_sound = _without_frames(err), False
+        self._retire(model, error, is_sound=is_sound)
 
     def _open(self) -> "LoadedModel":
         self._on_loading(ModelLoading("opening the model"))
@@ -245,7 +247,7 @@ class LocalEngine:
         try:
             from assistant.engine.loaded_model import LoadedModel
 
-            model = LoadedModel(backend)
+            model = LoadedModel(backend, self._spec)
         except BaseException:
             backend.close()
             raise
@@ -260,19 +262,30 @@ class LocalEngine:
 
     def _wait_for_work(self, model: "LoadedModel") -> bool:
         """Take the inbox; sleep while there is nothing to do. False when it is time to end."""
+        if model.has_disk and not self._has_work_within(model, IDLE_SECONDS):
+            model.keep_some()
+        self._has_work_within(model, None)
         with self._wake:
-            while not (self._inbox or self._is_closing) and model.scheduler.is_idle:
-                self._wake.wait()
             self._empty_inbox(model)
         return not self._is_closing
+
+    def _has_work_within(self, model: "LoadedModel", seconds: float | None) -> bool:
+        with self._wake:
+            return self._wake.wait_for(
+                lambda: bool(self._inbox) or self._is_closing or not model.scheduler.is_idle,
+                seconds,
+            )
 
     def _empty_inbox(self, model: "LoadedModel") -> None:
         inbox, self._inbox = self._inbox, []
         for work in inbox:
             model.take(work)
 
-    def _retire(self, model: "LoadedModel", error: AssistantError) -> None:
-        """End all requests with the error; close the backend once nobody is inside it."""
+    def _retire(self, model: "LoadedModel", error: AssistantError, *, is_sound: bool) -> None:
+        """End all requests with the error; close the backend once nobody is inside it.
+
+        One that `is_sound` gives its states away before.
+        """
         with self._wake:
             self._model = None  # nobody new comes in
         model.scheduler.fail_all(error)
@@ -281,6 +294,8 @@ class LocalEngine:
                 self._wake.wait()
             self._empty_inbox(model)
         model.scheduler.fail_all(error)
+        if is_sound:
+            model.keep_all()
         model.backend.close()
 
 

@@ -27,7 +27,7 @@ from assistant.engine.wire import (
 from assistant.errors import EngineUnreachable
 
 ANSWER_SECONDS = 2.0
-ORDERLY_SECONDS = 10.0  # to end what runs and to keep what is worth keeping
+ORDERLY_SECONDS = 15.0  # to end what runs and to keep what is worth keeping
 POLL_SECONDS = 0.02
 
 

@@ -5,13 +5,16 @@ Idle tokens in the backend's unified cache slow everybody's decoding (22 % for 6
 waits in host memory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from assistant.backends.base import Backend
 from assistant.engine.base import Keep
 
 WORTH_MOVING = 32  # tokens; fewer are read again faster than they are moved
+
+
+OnEvicted = Callable[[tuple[int, ...], bytes], None]
 
 
 @dataclass(slots=True)
@@ -26,10 +29,16 @@ class PrefixCache:
     What an encoder has read serves no other prompt: then nothing is found, and nothing kept.
     """
 
-    def __init__(self, backend: Backend, max_bytes: int) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        max_bytes: int,
+        on_evicted: OnEvicted = lambda _ids, _state: None,
+    ) -> None:
         self._backend = backend
         self._is_encoder = backend.info.abilities.encoder
         self._max_bytes = max_bytes
+        self._on_evicted = on_evicted
         self._busy: dict[int, list[int]] = {}  # slot → the tokens of its sequence, growing
         self._done: dict[int, int] = {}  # slot → how many of them are in the KV cache
         self._found: dict[int, int] = {}  # slot → how many of them it held before
@@ -43,7 +52,7 @@ class PrefixCache:
         held = [*self._idle.values(), *(stored.token_ids for stored in list(self._stored))]
         busy = list(self._busy.items())
         held += [tuple(tokens[: self._done.get(slot, 0)]) for slot, tokens in busy]
-        return max((self._usable(ids, have) for have in held), default=0)
+        return max((self.usable(ids, have) for have in held), default=0)
 
     @property
     def tokens_held(self) -> int:
@@ -110,10 +119,10 @@ class PrefixCache:
 
     def _best_slot(self, ids: list[int]) -> tuple[int, int]:
         """The slot to use, prepared: trimmed, restored or copied to the longest known prefix."""
-        idle = max(self._idle, key=lambda s: self._usable(ids, self._idle[s]), default=None)
-        length = self._usable(ids, self._idle[idle]) if idle is not None else 0
+        idle = max(self._idle, key=lambda s: self.usable(ids, self._idle[s]), default=None)
+        length = self.usable(ids, self._idle[idle]) if idle is not None else 0
         running = self._longest_running(ids)
-        away = max((self._usable(ids, stored.token_ids) for stored in self._stored), default=0)
+        away = max((self.usable(ids, stored.token_ids) for stored in self._stored), default=0)
         if idle is not None and length and length >= max(away, running[1] if running else 0):
             if len(self._idle[idle]) - length >= WORTH_MOVING:
                 self._store(idle)  # another branch of the same conversation stays reachable
@@ -122,8 +131,8 @@ class PrefixCache:
         while self.put_away_idle():  # before a state comes back: it needs the room
             pass
         empty = next(s for s in range(self._backend.slots) if s not in self._busy)
-        stored = max(self._stored, key=lambda s: self._usable(ids, s.token_ids), default=None)
-        away = self._usable(ids, stored.token_ids) if stored else 0
+        stored = max(self._stored, key=lambda s: self.usable(ids, s.token_ids), default=None)
+        away = self.usable(ids, stored.token_ids) if stored else 0
         if running and running[1] and running[1] >= away:
             self._backend.copy(running[0], empty)
             self._backend.trim(empty, running[1])
@@ -142,13 +151,13 @@ class PrefixCache:
         if not (abilities.candidates and abilities.trims):
             return None
         shared = {
-            slot: self._usable(ids, tokens[: self._done[slot]])
+            slot: self.usable(ids, tokens[: self._done[slot]])
             for slot, tokens in self._busy.items()
         }
         slot = max(shared, key=lambda s: shared[s], default=None)
         return None if slot is None else (slot, shared[slot])
 
-    def _usable(self, ids: Sequence[int], held: Sequence[int]) -> int:
+    def usable(self, ids: Sequence[int], held: Sequence[int]) -> int:
         """Tokens of `held` that can be reused for `ids`.
 
         The last one is always computed, for its logits, and never alone where that can be
@@ -181,7 +190,26 @@ class PrefixCache:
         ]
         self._stored.append(_Stored(ids, self._backend.export_state(slot)))
         while sum(len(stored.state) for stored in self._stored) > self._max_bytes:
-            self._stored.pop(0)
+            evicted = self._stored.pop(0)
+            self._on_evicted(evicted.token_ids, evicted.state)
+
+    # ── states that come from a disk, or go there ───────────────────────────────────────────
+
+    def add(self, token_ids: tuple[int, ...], state: bytes) -> None:
+        """A state that somebody kept elsewhere; `take` finds it like any other."""
+        if all(stored.token_ids != token_ids for stored in self._stored):
+            self._stored.append(_Stored(token_ids, state))
+
+    def kept(self) -> list[tuple[tuple[int, ...], int | None]]:
+        """Tokens of what is kept and idle, the newest first, and the slot that holds them."""
+        idle = [(ids, slot) for slot, ids in reversed(self._idle.items())]
+        return [*idle, *((stored.token_ids, None) for stored in reversed(self._stored))]
+
+    def state_of(self, token_ids: tuple[int, ...], slot: int | None) -> bytes:
+        """The state of one of `kept`."""
+        if slot is not None:
+            return self._backend.export_state(slot)
+        return next(stored.state for stored in self._stored if stored.token_ids == token_ids)
 
 
 def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:

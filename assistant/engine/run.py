@@ -135,6 +135,7 @@ class Run:
         self.cached_tokens = 0
         self.queue_position = 0
         self.started = asked_at
+        self.restored: tuple[tuple[int, ...], bytes] | None = None  # tokens and state, from disk
         self.moved_at = asked_at  # when it last got a place or took part in a call
         self.admitted: float | None = None
         self.first_token: float | None = None

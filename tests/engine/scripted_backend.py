@@ -84,6 +84,7 @@ class ScriptedBackend:
     """See `Backend`. Every call is recorded as tokens by slot in `calls`."""
 
     chat_template = None
+    state_layout = "scripted"
     max_rows = 512
     max_outputs = 32
 

@@ -70,6 +70,11 @@ class Decoder:
             self.close()
             raise
 
+    @property
+    def state_layout(self) -> str:
+        kind = f"{self._device.type} {self._model.dtype}"
+        return f"{STATE_MARK.decode()} torch {torch.__version__} {kind}"
+
     # ── decoding ────────────────────────────────────────────────────────────────────────────
 
     @torch.inference_mode()

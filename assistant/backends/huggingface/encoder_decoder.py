@@ -43,6 +43,7 @@ class EncoderDecoder:
     max_rows = BATCH_TOKENS
     max_outputs = OUTPUTS
     chat_template: str | None = None
+    state_layout = ""
 
     def __init__(self, model: Any, tokenizer: Tokenizer, info: BackendInfo) -> None:
         self.tokenizer = tokenizer
