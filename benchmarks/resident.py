@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from random import Random
 
 from assistant.backends.base import ModelSpec, SamplingOptions
 from assistant.cli.exit_codes import LENGTH
@@ -21,6 +22,7 @@ from assistant.events import Finished
 from assistant.messages import RawPrompt
 from assistant.model_store.local_models import find_model
 from assistant.prompts.finding import find_prompt
+from assistant.startup import snapshot_folder
 from benchmarks.cold_answer import QUESTION
 from benchmarks.measure import BIN, RUNS, detail, ratio, show, spread, starter_engine, timed_process
 from benchmarks.worker import Measures, Worker
@@ -29,6 +31,7 @@ LLMCHAT = str(BIN / "llmchat")
 SHORT = "Capital of France?"  # a short answer, so that the start counts
 ATTEMPTS = 8
 KILLS = 10
+SNAPSHOT_TOKENS, SNAPSHOT_ROUNDS = 2000, 3
 DECODED = 200  # tokens
 TALKER = """
 import sys
@@ -47,6 +50,7 @@ def main() -> None:
         socket()
         killed_client()
         stop_engines()
+        snapshots()
 
 
 @contextmanager
@@ -162,6 +166,36 @@ def killed_client() -> None:
     )
 
 
+def snapshots() -> None:
+    """A prompt is read, the engine ends and leaves a snapshot; the next one finds it."""
+    loaded, started = [], []
+    for number in range(SNAPSHOT_ROUNDS):
+        draw = Random(number)
+        ids = tuple(draw.randrange(1000, 40_000) for _ in range(SNAPSHOT_TOKENS))
+        question = GenerationRequest(RawPrompt(token_ids=ids), max_new_tokens=1, seed=1)
+        full = seconds_to_answer(open_resident(), question)
+        stop_engines()
+        engine = open_resident()
+        loaded.append(seconds_to_answer(engine, question) / full)
+        stop_engines()
+        before = time.perf_counter()
+        seconds_to_answer(open_resident(), question)
+        started.append((time.perf_counter() - before) / full)
+        stop_engines()
+        detail(f"{SNAPSHOT_TOKENS:,} tokens: full prefill {full:.2f} s")
+    detail(f"ratios: loaded {spread(loaded)}; started too {spread(started)}")
+    name = "first token with a snapshot, against full prefill"
+    show(f"{name}: loaded", statistics.median(loaded), 0.03, at_most=True)
+    show(f"{name}: engine started", statistics.median(started), 0.15, at_most=True)
+
+
+def seconds_to_answer(engine: ResidentEngine, question: GenerationRequest) -> float:
+    before = time.perf_counter()
+    for _ in engine.stream(question):
+        pass
+    return time.perf_counter() - before
+
+
 def runs_anything() -> bool:
     (engine,) = neighbours()
     assert engine.status is not None
@@ -173,7 +207,8 @@ def long_answer() -> GenerationRequest:
 
 
 def open_resident() -> ResidentEngine:
-    engine = ResidentEngine(ModelSpec(find_model("starter")), keep_alive=600.0)
+    spec = ModelSpec(find_model("starter"), snapshots=snapshot_folder())
+    engine = ResidentEngine(spec, keep_alive=600.0)
     for _ in engine.load():
         pass
     return engine

@@ -1,6 +1,7 @@
 """`llmchat engine`: the engines that stay in the background, and what they keep on disk."""
 
 import sys
+import time
 from typing import Annotated
 
 import typer
@@ -13,10 +14,12 @@ from assistant.config import Settings
 from assistant.engine.address import log_folder
 from assistant.engine.base import Activity
 from assistant.engine.neighbours import Neighbour, neighbours
+from assistant.engine.snapshots import clear_snapshots, list_snapshots
 from assistant.engine.wire import EngineStatus
 from assistant.errors import InputError, UsageError
 from assistant.rendering.quantities import duration_text, size_text
 from assistant.rendering.tables import write_table
+from assistant.startup import choose_model, open_engine, snapshot_folder
 from assistant.visible_text import visible
 
 Process = Annotated[str | None, typer.Argument(metavar="PROCESS", hidden=True)]
@@ -94,10 +97,53 @@ def logs(_ctx: typer.Context, *, options: Options) -> None:
             sys.stdout.write(visible(line.rstrip("\n")) + "\n")
 
 
+def cache(_ctx: typer.Context, action: Action = "list", *, options: Options) -> None:
+    """List what the models have read and keep on disk, or clear it.
+
+    \b
+    llmchat engine cache list
+    llmchat engine cache clear
+    """
+    if action == "clear":
+        clear_cache(_report(options), is_dry_run=bool(options.dry_run))
+    elif action == "list":
+        show_cache(_report(options), as_json=options.wants_json)
+    else:
+        raise UsageError(f"llmchat engine cache: there is no {action}", "list or clear")
+
+
+def show_cache(report: Report, *, as_json: bool) -> None:
+    found = list_snapshots(snapshot_folder())
+    if as_json:
+        sys.stdout.write(json.encode(found, enc_hook=str).decode() + "\n")
+        return
+    now = time.time()
+    rows = [
+        [
+            f"{one.tokens:,} tokens",
+            size_text(one.size_bytes),
+            f"{duration_text(max(0.0, now - one.last_used))} ago",
+            one.model or "no snapshot: it goes with the next clear",
+        ]
+        for one in found
+    ]
+    write_table(rows, sys.stdout, right=(0, 1, 2))
+    total = size_text(sum(one.size_bytes for one in found))
+    states = "1 state" if len(found) == 1 else f"{len(found)} states"
+    report.done(f"{states}, {total}, in {snapshot_folder()}")
+
+
+def clear_cache(report: Report, *, is_dry_run: bool) -> None:
+    if is_dry_run:
+        size = sum(one.size_bytes for one in list_snapshots(snapshot_folder()))
+        report.done(f"would free {size_text(size)} in {snapshot_folder()}")
+        return
+    report.done(f"freed {size_text(clear_snapshots(snapshot_folder()))}")
+
+
 def start_engine(settings: Settings, report: Report) -> None:
     """Raises `ModelError`, `NotEnoughMemory`, `EngineUnreachable`."""
     from assistant.rendering.progress import ProgressLine
-    from assistant.startup import choose_model, open_engine
 
     engine = open_engine(choose_model(settings), settings)
     is_wanted = report.err.isatty() and moves_cursor() and not report.is_quiet

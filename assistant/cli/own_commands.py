@@ -28,7 +28,7 @@ OWN_COMMANDS = {
     "engine": Entry(
         "engine_command",
         "See and stop the engines that stay in the background.",
-        ("status", "start", "stop", "logs"),
+        ("status", "start", "stop", "logs", "cache"),
     ),
     "trust": Entry(
         "trust_command",

@@ -30,7 +30,7 @@ def our_places() -> Iterator[Place]:
     yield from _known(
         ("models", data, ("models",), "remove the models that you no longer use"),
         ("models converted for PyTorch", cache, ("torch-*",), "{rm}; made again when needed"),
-        ("KV snapshots", cache, ("kv",), "{rm}; prompts are read anew then"),
+        ("KV snapshots", cache, ("kv",), "llmchat engine cache clear; prompts are read anew then"),
         ("conversations", data, ("history.db*",), "{rm}; they are gone then"),
         ("undo", state, ("undo",), "{rm}; no edit can be undone then"),
         ("logs", state, ("*.log", "log", "logs"), "{rm}"),

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+from pathlib import Path
 
 import pytest
 from command_line import COMMAND, FEW, LONG, Terminal, llmchat, start, wait_for
@@ -45,17 +46,37 @@ def test_from_start_to_stop() -> None:
     assert said("engine", "stop") == "no engine runs\n"
 
 
+def test_what_was_read_outlives_the_engine(resident_home: Path) -> None:
+    text = resident_home / "long.txt"
+    text.write_text(", ".join(map(str, range(80))))
+    question = ("explain", str(text), *FEW)
+    first = json.loads(said(*question, "--json"))
+    assert first["usage"]["cached_tokens"] == 0
+    said("engine", "stop")
+    (kept,) = json.loads(said("engine", "cache", "list", "--json"))
+    assert kept["tokens"] > first["usage"]["prompt_tokens"]
+    assert re.search(r"tokens +\d+ MB +\d+ s ago +SmolLM2", said("engine", "cache"))
+    again = json.loads(said(*question, "--json"))
+    assert again["usage"]["cached_tokens"] == first["usage"]["prompt_tokens"] - 2
+    assert again["answer"] == first["answer"]
+    said("engine", "stop")
+    assert said("engine", "cache", "clear", "--dry-run").startswith("would free ")
+    assert re.match(r"freed \d+ MB\n", said("engine", "cache", "clear"))
+    assert said("engine", "cache").startswith("0 states")
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [
         ("stop 7", "error: no engine has process 7 (llmchat engine status)\n"),
-        ("halt", "error: llmchat engine has no command halt (status, start, stop, logs)\n"),
+        ("halt", "error: llmchat engine has no command halt (status, start, stop, logs, cache)\n"),
         ("logs", "error: there is no log: no engine was started yet (llmchat engine start)\n"),
         (
             "start -o keep_alive=0",
             "error: the engine would end with this command "
             "(llmchat engine start --resident -o keep_alive=5m)\n",
         ),
+        ("cache wipe", "error: llmchat engine cache: there is no wipe (list or clear)\n"),
         ("start -m no.gguf", "error: there is no model no.gguf"),
     ],
 )
