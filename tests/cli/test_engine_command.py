@@ -50,13 +50,13 @@ def test_what_was_read_outlives_the_engine(resident_home: Path) -> None:
     text = resident_home / "long.txt"
     text.write_text(", ".join(map(str, range(80))))
     question = ("explain", str(text), *FEW)
-    first = json.loads(said(*question, "--json"))
+    first = json.loads(llmchat(*question, "--json").stdout)
     assert first["usage"]["cached_tokens"] == 0
     said("engine", "stop")
     (kept,) = json.loads(said("engine", "cache", "list", "--json"))
     assert kept["tokens"] > first["usage"]["prompt_tokens"]
     assert re.search(r"tokens +\d+ MB +\d+ s ago +SmolLM2", said("engine", "cache"))
-    again = json.loads(said(*question, "--json"))
+    again = json.loads(llmchat(*question, "--json").stdout)
     assert again["usage"]["cached_tokens"] == first["usage"]["prompt_tokens"] - 2
     assert again["answer"] == first["answer"]
     said("engine", "stop")
