@@ -1,11 +1,14 @@
 """Settings become a model and an engine."""
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from assistant.backends.base import ModelSpec, Runtime
 from assistant.config import Settings
+from assistant.engine.client import ResidentEngine
+from assistant.engine.local import LocalEngine
 from assistant.errors import ModelError, UsageError
 from assistant.model_store.local_models import find_model
 from assistant.startup import choose_model, open_engine
@@ -69,3 +72,13 @@ def test_an_engine_is_made_without_loading() -> None:
     with pytest.raises(ModelError, match="not loaded"):
         engine.measure(None)  # type: ignore[arg-type]  # never looked at
     engine.close()
+
+
+def test_an_engine_stays_unless_told_not_to_or_there_are_no_unix_sockets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec = choose_model(Settings())
+    assert isinstance(open_engine(spec, Settings()), ResidentEngine)
+    assert isinstance(open_engine(spec, Settings(resident=False)), LocalEngine)
+    monkeypatch.delattr(socket, "AF_UNIX")
+    assert isinstance(open_engine(spec, Settings()), LocalEngine)

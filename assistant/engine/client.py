@@ -125,7 +125,10 @@ class ResidentEngine:
         """What this front end started and leaves behind."""
         if self._process is None or self._keep_alive == 0 or self._is_closed:
             return None
-        status = self._ask(AskStatus(), EngineStatus)
+        try:
+            status = self._ask(AskStatus(), EngineStatus)
+        except AssistantError:  # it has just gone: nothing stays
+            return None
         return Kept(self._keep_alive, status.memory_bytes)
 
     # ── what never waits for a step ─────────────────────────────────────────────────────────
@@ -293,13 +296,16 @@ class ResidentEngine:
     # ── when it does not answer ─────────────────────────────────────────────────────────────
 
     def _no_answer(self, channel: Channel) -> EngineUnreachable:
+        who = "the engine"
         with suppress(OSError):
             pid = Peer.of(channel.connection).pid
-            return EngineUnreachable(
-                f"the engine (process {pid}) has not answered for {self._patience:.0f} seconds",
-                "llmchat engine stop, then ask again",
-            )
-        return EngineUnreachable("the engine does not answer", "llmchat engine stop")
+            if pid == os.getpid() and self._process is not None:
+                pid = self._process.pid  # it had not taken our listener over yet
+            who = f"the engine (process {pid})"
+        return EngineUnreachable(
+            f"{who} has not answered for {self._patience:.0f} seconds",
+            "llmchat engine stop, then ask again",
+        )
 
     def _gone(self, ending: str = "") -> EngineFailed:
         """What is known of an engine that has ended, with the last native log lines."""
@@ -403,4 +409,6 @@ def last_lines(log: Path, count: int) -> list[str]:
 
 def _has_ended(channel: Channel) -> bool:
     """Whether the other end has closed: it never says a word on this one."""
-    return bool(select.select([channel.connection], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(channel.connection, select.POLLIN)
+    return bool(poll.poll(0))

@@ -25,6 +25,7 @@ from assistant.engine.wire import (
     decoder,
 )
 from assistant.errors import EngineUnreachable
+from assistant.safe_files import locked
 
 ANSWER_SECONDS = 2.0
 ORDERLY_SECONDS = 15.0  # to end what runs and to keep what is worth keeping
@@ -77,12 +78,19 @@ def _look(address: Address) -> Neighbour | None:
     except EngineUnreachable:
         return None
     if connection is None:
-        with suppress(OSError):
-            address.socket.unlink()
+        _remove(address)
         return None
     with connection:
         peer = Peer.of(connection)
-    return Neighbour(address, peer.pid, _ask(address, AskStatus(), EngineStatus))
+    status = _ask(address, AskStatus(), EngineStatus)
+    return Neighbour(address, status.pid if status else peer.pid, status)
+
+
+def _remove(address: Address) -> None:
+    """A socket on which nobody listens, unless somebody is about to."""
+    with suppress(OSError), locked(address.lock, 0):
+        if connect(address) is None:
+            address.socket.unlink()
 
 
 def _ask(address: Address, ask: Ask, kind: type[T]) -> T | None:

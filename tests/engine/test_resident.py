@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -70,6 +71,22 @@ def test_only_who_started_it_is_told_what_stays(open_resident: OpenResident) -> 
     assert first.kept.seconds == 60
     assert first.kept.memory_bytes > 10**8
     assert second.kept is None
+
+
+def test_one_that_has_just_gone_keeps_nothing(open_resident: OpenResident) -> None:
+    engine = open_resident()
+    engine.close()
+    assert engine.kept is None
+
+
+def test_a_dead_socket_is_removed_by_whoever_finds_it(open_resident: OpenResident) -> None:
+    open_resident()
+    neighbour = only_engine()
+    os.kill(neighbour.pid, signal.SIGKILL)
+    assert has_ended_within(neighbour.pid, 5)
+    assert neighbour.address.socket.exists()
+    assert neighbours() == []
+    assert not neighbour.address.socket.exists()
 
 
 def test_without_keep_alive_it_goes_with_the_last_who_is_here(open_resident: OpenResident) -> None:
