@@ -6,6 +6,7 @@ When the backend breaks it is thrown away as a whole, and another one takes its 
 import secrets
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from assistant.backends.base import Backend, ModelSpec
@@ -33,7 +34,8 @@ class LoadedModel:
     def __init__(self, backend: Backend, spec: ModelSpec) -> None:
         self.backend = backend
         self._disk = _open_snapshots(backend, spec)
-        self._cache = PrefixCache(backend, HOST_MEMORY_FOR_STATES, self._keep_evicted)
+        on_evicted = partial(_keep_evicted, self._disk)  # no cycle: it must be freed at once
+        self._cache = PrefixCache(backend, HOST_MEMORY_FOR_STATES, on_evicted)
         self.scheduler = Scheduler(backend, self._cache)
         self._template: ChatTemplate | None = None
         if (source := backend.chat_template) is not None:
@@ -122,14 +124,6 @@ class LoadedModel:
         state = self._disk.load(*found)
         return None if state is None else (found[1], state)
 
-    def _keep_evicted(self, ids: tuple[int, ...], state: bytes) -> None:
-        if self._disk is not None and self._new_tokens(ids) >= WORTH_WRITING:
-            self._disk.save(ids, state)
-
-    def _new_tokens(self, ids: tuple[int, ...]) -> int:
-        """How many of these no snapshot holds."""
-        return len(ids) - (self._disk.covered(ids, common_prefix) if self._disk else 0)
-
     @property
     def has_disk(self) -> bool:
         return self._disk is not None
@@ -139,7 +133,7 @@ class LoadedModel:
         if self._disk is None or not self._disk.room:
             return
         for ids, slot in self._cache.kept()[:1]:
-            if self._new_tokens(ids) >= max(WORTH_WRITING, len(ids) // 4):
+            if _new_tokens(self._disk, ids) >= max(WORTH_WRITING, len(ids) // 4):
                 self._disk.save(ids, self._cache.state_of(ids, slot))
 
     def keep_all(self) -> None:
@@ -150,7 +144,7 @@ class LoadedModel:
         left = self._disk.room
         for ids, slot in self._cache.kept():
             state = self._cache.state_of(ids, slot)
-            if self._new_tokens(ids) >= WORTH_WRITING and len(state) <= left:
+            if _new_tokens(self._disk, ids) >= WORTH_WRITING and len(state) <= left:
                 chosen.append((ids, state))
                 left -= len(state)
         for ids, state in reversed(chosen):
@@ -209,6 +203,16 @@ def _open_snapshots(backend: Backend, spec: ModelSpec) -> Snapshots | None:
         layout=backend.state_layout,
         replaces_prefixes=info.abilities.trims,
     )
+
+
+def _keep_evicted(disk: Snapshots | None, ids: tuple[int, ...], state: bytes) -> None:
+    if disk is not None and _new_tokens(disk, ids) >= WORTH_WRITING:
+        disk.save(ids, state)
+
+
+def _new_tokens(disk: Snapshots, ids: tuple[int, ...]) -> int:
+    """How many of these no snapshot holds."""
+    return len(ids) - disk.covered(ids, common_prefix)
 
 
 def _check(request: GenerationRequest, rendered: Rendered, backend: Backend) -> None:

@@ -14,13 +14,13 @@ from assistant.code_blocks import extract_code
 RECORDING = """
 import sys
 from pathlib import Path
-from assistant.cli import answering, main
+from assistant.cli import main, outcome
 _, file, *words = sys.argv
-conclude = answering.conclude
+conclude = outcome.conclude
 def record(finished, *rest, **more):
     Path(file).write_text(finished.answers[0].text)
     return conclude(finished, *rest, **more)
-answering.conclude = record
+outcome.conclude = record
 sys.argv = ["llmchat", *words]
 main.main()
 """

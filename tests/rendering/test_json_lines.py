@@ -151,6 +151,7 @@ def test_the_ledger_names_model_window_and_parts() -> None:
         "model": {"name": EVIL, "quantisation": "Q1", "fingerprint": "f" * 8},
         "window": 100,
         "prompt_tokens": 20,
+        "is_exact": True,
         "max_new_tokens": 80,
         "fits": True,
         "parts": [
