@@ -3,10 +3,11 @@
 import math
 import statistics
 import time
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from msgspec.structs import replace
 
 from assistant.backends.base import ModelSpec, Runtime, SamplingOptions
 from assistant.engine.base import GenerationRequest, Keep
