@@ -99,14 +99,16 @@ def answer_of(stream: AnswerStream) -> Answer:
 
 
 def has_ended_within(pid: int, seconds: float) -> bool:
-    """A process that nobody has waited for yet has ended, too."""
-    end = time.monotonic() + seconds
+    """A process that nobody has waited for yet has ended, too, once its last thread has: until
+    then its sockets are open."""
+    end, process = time.monotonic() + seconds, Path(f"/proc/{pid}")
     while time.monotonic() < end:
         try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+            threads = len(list((process / "task").iterdir()))
         except OSError:
             return True
-        if state == "Z":
+        if state == "Z" and threads == 1:
             return True
         time.sleep(0.02)
     return False
