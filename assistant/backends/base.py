@@ -80,6 +80,9 @@ class BackendInfo(Struct, frozen=True):
     """`window` in tokens, `parameters` a count, `size_bytes` of the weights.
 
     `fingerprint` names these weights, `template_hash` the chat template ("" without one).
+    `build` is what else must be the same for an answer to be written again token by token, for
+    people: the runtime and its version, what it computes on, in which numbers, with how many
+    threads; "" when it is not known.
     """
 
     name: str
@@ -91,6 +94,7 @@ class BackendInfo(Struct, frozen=True):
     quantisation: str
     template_hash: str
     abilities: Abilities
+    build: str = ""
 
 
 class Row(Struct, frozen=True):

@@ -26,6 +26,7 @@ from assistant.backends.llamacpp_bindings import (
     load_ggml,
     native_log,
 )
+from assistant.backends.llamacpp_build import describe_build
 from assistant.backends.llamacpp_gpu import free_gpu_bytes, layers_that_fit
 from assistant.backends.llamacpp_sampler import LlamaCppSampler
 from assistant.backends.llamacpp_tokenizer import LlamaCppTokenizer
@@ -60,6 +61,7 @@ class LlamaCppBackend:
         self._spec = spec
         self._file = read_gguf(spec.path)
         self._window = min(spec.window or self._file.window, self._file.window)
+        self._threads = spec.threads or cpu_threads()
         self._context: Any = None
         self._model: Any = None
         self._batch: Any = None
@@ -67,6 +69,7 @@ class LlamaCppBackend:
         self._row_ends: list[int] = []
         check_fits(self._file, SMALLEST_CONTEXT, spec.kv_type, available_bytes())
         self._lib = load_bindings()
+        self._layers_on_gpu = self._gpu_layers()
         self._flag = AbortFlag()
         self._nodes_per_call = 0
         self._model = self._load_model(on_progress)
@@ -275,12 +278,11 @@ class LlamaCppBackend:
 
     def _open_context(self, tokens: int) -> None:
         lib, params = self._lib, self._lib.llama_context_default_params()
-        threads = self._spec.threads or cpu_threads()
         params.n_ctx = tokens
         params.n_batch = params.n_ubatch = BATCH_TOKENS
         params.n_outputs_max = OUTPUTS
         params.n_seq_max = SLOTS
-        params.n_threads = params.n_threads_batch = threads
+        params.n_threads = params.n_threads_batch = self._threads
         params.type_k = params.type_v = GGML_TYPES[self._spec.kv_type]
         params.flash_attn_type = self._flash_attention()
         params.kv_unified = True
@@ -318,7 +320,7 @@ class LlamaCppBackend:
             lambda share, _data: on_progress(ModelLoading("loading the model", share))
         )
         params.progress_callback = callback
-        params.n_gpu_layers = self._gpu_layers()
+        params.n_gpu_layers = self._layers_on_gpu
         model = lib.llama_model_load_from_file(bytes(self._spec.path), params)
         if not model:
             raise ModelError(
@@ -357,6 +359,13 @@ class LlamaCppBackend:
                 grammar=True,
                 candidates=True,
                 chat=file.chat_template is not None,
+            ),
+            build=describe_build(
+                self._lib,
+                kv_type=self._spec.kv_type,
+                has_flash=self._flash_attention() != FLASH_ATTENTION_OFF,
+                threads=self._threads,
+                gpu_layers=self._layers_on_gpu,
             ),
         )
 

@@ -4,6 +4,7 @@ import ctypes
 import importlib
 import importlib.util
 import os
+import re
 import sys
 import types
 from collections import deque
@@ -55,6 +56,20 @@ def load_bindings() -> Any:
         ) from err
     native_log.attach(lib)
     return lib
+
+
+def wrapper_version() -> str:
+    """Of llama-cpp-python, which says which llama.cpp came with it; "" when it does not say.
+
+    Read from its file: `importlib.metadata` takes 20 ms to import.
+    """
+    package = Path(importlib.import_module("llama_cpp.llama_cpp").__file__ or "").parent
+    try:
+        text = (package / "__init__.py").read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+    found = re.search(r"""__version__ = ["']([\w.+-]+)["']""", text)
+    return found.group(1) if found else ""
 
 
 def load_ggml() -> Any:

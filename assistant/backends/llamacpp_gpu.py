@@ -1,4 +1,4 @@
-"""How many layers fit the memory of the GPUs that this build of llama.cpp sees."""
+"""The GPUs that this build of llama.cpp sees: their names, and how many layers fit them."""
 
 import ctypes
 from typing import Any
@@ -13,18 +13,32 @@ PLANNED_TOKENS = 4096  # of context that should stay on the GPU beside the weigh
 
 def free_gpu_bytes(ggml: Any) -> int:
     """Free memory of all GPUs, in bytes, as ggml's device registry tells it."""
+    ggml.ggml_backend_dev_memory.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
+    free, total, sum_free = ctypes.c_size_t(), ctypes.c_size_t(), 0
+    for device in _gpus(ggml):
+        ggml.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(total))
+        sum_free += free.value
+    return sum_free
+
+
+def gpu_names(ggml: Any) -> list[str]:
+    """What the makers call the GPUs."""
+    ggml.ggml_backend_dev_description.restype = ctypes.c_char_p
+    ggml.ggml_backend_dev_description.argtypes = [ctypes.c_void_p]
+    return [
+        (ggml.ggml_backend_dev_description(device) or b"").decode("utf-8", "replace")
+        for device in _gpus(ggml)
+    ]
+
+
+def _gpus(ggml: Any) -> list[int]:
+    """ggml's handles of them."""
     ggml.ggml_backend_dev_count.restype = ctypes.c_size_t
     ggml.ggml_backend_dev_get.restype = ctypes.c_void_p
     ggml.ggml_backend_dev_get.argtypes = [ctypes.c_size_t]
     ggml.ggml_backend_dev_type.argtypes = [ctypes.c_void_p]
-    ggml.ggml_backend_dev_memory.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
-    free, total, sum_free = ctypes.c_size_t(), ctypes.c_size_t(), 0
-    for number in range(ggml.ggml_backend_dev_count()):
-        device = ggml.ggml_backend_dev_get(number)
-        if ggml.ggml_backend_dev_type(device) in GPU_KINDS:
-            ggml.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(total))
-            sum_free += free.value
-    return sum_free
+    devices = map(ggml.ggml_backend_dev_get, range(ggml.ggml_backend_dev_count()))
+    return [device for device in devices if ggml.ggml_backend_dev_type(device) in GPU_KINDS]
 
 
 def layers_that_fit(file: GgufFile, kv_type: str, free_bytes: int) -> int:

@@ -120,6 +120,9 @@ def test_info_describes_the_model(backend: Backend) -> None:
     assert 1_000_000 < info.parameters < 10**13
     assert info.size_bytes > 1_000_000
     assert info.window >= 2048
+    assert info.build.isprintable()
+    assert info.build.count(" · ") >= 3
+    assert info.build.endswith(" · 1 thread")
     assert bool(info.template_hash) == info.abilities.chat == (backend.chat_template is not None)
     assert backend.slots >= 2
     assert backend.max_rows >= 32

@@ -1,5 +1,6 @@
 """What is llama.cpp's own: memory, damaged files, the native log, threads, GPU layers, KV types."""
 
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -14,12 +15,15 @@ from assistant.backends import llamacpp
 from assistant.backends.base import Backend, DecodeResult, ModelSpec, Row, SamplingOptions
 from assistant.backends.llamacpp import LlamaCppBackend
 from assistant.backends.llamacpp_bindings import AbortFlag, NativeLog
+from assistant.backends.llamacpp_build import features
 from assistant.backends.llamacpp_gpu import PLANNED_TOKENS, WORKING_BYTES, layers_that_fit
 from assistant.errors import EngineFailed, ModelError, NotEnoughMemory, UsageError
 from assistant.events import ModelLoading
 from assistant.model_store.gguf_file import GgufFile, read_gguf
 from assistant.model_store.memory import context_bytes
 
+CUDA_INFO = """CUDA : ARCHS = 800,900 | USE_GRAPHS = 1 | PEER_MAX_BATCH_SIZE = 128 | \
+CPU : SSE3 = 1 | SSSE3 = 1 | AVX = 1 | AVX2 = 1 | F16C = 1 | FMA = 1 | BMI2 = 1 | REPACK = 1 | """
 GREEDY = SamplingOptions(temperature=0.0)
 
 
@@ -269,3 +273,31 @@ def test_as_many_layers_as_fit_go_to_a_small_gpu(file: GgufFile, kv_type: str) -
     one = (file.size_bytes + planned) / (file.block_count + 1)
     for layers in (1, 7, file.block_count):
         assert layers_that_fit(file, kv_type, WORKING_BYTES + int(one * layers) + 99) == layers
+
+
+# ── what its numbers depend on ──────────────────────────────────────────────────────────────
+
+
+def test_the_build_names_versions_processor_keys_and_threads(starter_spec: ModelSpec) -> None:
+    version = importlib.metadata.version("llama-cpp-python")
+    for spec, ending in (
+        (starter_spec, " · kv f16 · 1 thread"),
+        (
+            replace(starter_spec, kv_type="q8_0", threads=2),
+            " · kv q8_0, flash attention · 2 threads",
+        ),
+    ):
+        opened = LlamaCppBackend(spec, go_on)
+        build = opened.info.build
+        opened.close()
+        assert build.startswith(f"llama.cpp (llama-cpp-python {version}) · cpu ")
+        assert build.endswith(ending)
+        assert len(build) < 200
+
+
+def test_the_usual_of_a_processor_is_said_in_one_word() -> None:
+    assert features(CUDA_INFO) == (
+        "cuda archs=800,900 use_graphs peer_max_batch_size=128 · cpu avx2 repack"
+    )
+    assert features("CPU : SSE3 = 1 | AVX2 = 1 | FMA = 0 | ") == "cpu sse3 avx2"
+    assert features("") == ""

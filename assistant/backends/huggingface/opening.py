@@ -289,4 +289,19 @@ def _describe(folder: ModelFolder, place: Place, window: int) -> BackendInfo:
             chat=template is not None and not folder.is_encoder_decoder,
             encoder=folder.is_encoder_decoder,
         ),
+        build=_describe_build(place),
     )
+
+
+def _describe_build(place: Place) -> str:
+    """See `BackendInfo.build`."""
+    words = [f"PyTorch {torch.__version__} (transformers {transformers.__version__})"]
+    if place.device.type == "cuda":
+        words += [torch.cuda.get_device_name(place.device), f"cuda {torch.version.cuda}"]
+    else:
+        words.append(f"cpu {torch.backends.cpu.get_cpu_capability().lower()}")
+    words.append("int8" if place.int8 else NAMES[place.dtype].lower())
+    if place.device.type == "cpu":
+        threads = torch.get_num_threads()
+        words.append(f"{threads} thread" + "s" * (threads != 1))
+    return " · ".join(words)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import re
 import torch
 import transformers
 from msgspec.structs import replace
@@ -342,6 +343,9 @@ def test_the_folder_says_what_the_model_is(tiny: Path) -> None:
     )
     assert info.abilities.chat
     assert not info.abilities.grammar
+    assert re.fullmatch(
+        r"PyTorch [\w.+]+ \(transformers [\w.]+\) · cpu \w+ · f32 · \d+ threads?", info.build
+    )
     smaller = open_backend(spec_of(tiny, window=128), lambda _loading: True)
     assert smaller.info.window == 128
     assert smaller.info.fingerprint == info.fingerprint
