@@ -94,8 +94,11 @@ class Usage(Struct, frozen=True):
 
 
 class Finished(Struct, frozen=True, tag=True):
+    """`prompt_hash` is that of the prompt's token ids, "" where they are not known."""
+
     answers: tuple[Answer, ...]
     usage: Usage
+    prompt_hash: str = ""
 
 
 Event = ModelLoading | Queued | PromptProgress | ReasoningChunk | TextChunk | Finished

@@ -1,5 +1,7 @@
 """What is sent to a model: messages made of parts, and the prompts that hold them."""
 
+import struct
+from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -69,10 +71,21 @@ Prompt = ChatPrompt | RawPrompt
 
 
 class PartTokens(Struct, frozen=True):
-    """Tokens of one part of one message; the template's own count as message None."""
+    """Tokens of one part of one message; the template's own count as message None.
+
+    `cached` of them need not be computed; 0 unless an engine was asked to measure.
+    """
 
     message: int | None
     source: str
+    tokens: int
+    cached: int = 0
+
+
+class TokensInARow(Struct, frozen=True, array_like=True):
+    """So many tokens of a prompt that come one after another and count for `parts[part]`."""
+
+    part: int
     tokens: int
 
 
@@ -86,16 +99,41 @@ class Span(Struct, frozen=True):
 class Rendered(Struct, frozen=True):
     """A prompt as the model will see it: text with control tokens marked, ids, ids per part.
 
-    The counts of `parts` add up to `len(token_ids)`.
+    The counts of `parts` add up to `len(token_ids)`, and so do those of `order`, which tells
+    which part has its tokens where.
     """
 
     spans: tuple[Span, ...]
     token_ids: tuple[int, ...]
     parts: tuple[PartTokens, ...]
+    order: tuple[TokensInARow, ...] = ()
 
     @property
     def text(self) -> str:
         return "".join(span.text for span in self.spans)
+
+    def parts_with_cached(self, tokens_cached: int) -> tuple[PartTokens, ...]:
+        """The parts when the first `tokens_cached` tokens are cached: theirs add up to that."""
+        cached = [0] * len(self.parts)
+        left = tokens_cached
+        for row in self.order:
+            if left <= 0:
+                break
+            cached[row.part] += min(row.tokens, left)
+            left -= row.tokens
+        return tuple(map(_with_cached, self.parts, cached))
+
+
+def _with_cached(part: PartTokens, cached: int) -> PartTokens:
+    return PartTokens(part.message, part.source, part.tokens, cached)
+
+
+def hash_of_ids(token_ids: Sequence[int]) -> str:
+    """16 hex digits that name these token ids: BLAKE2b over them as 32-bit numbers."""
+    import hashlib  # takes 2 ms, and only the engine needs it
+
+    data = struct.pack(f"<{len(token_ids)}I", *token_ids)
+    return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
 class SourceFile(Struct, frozen=True):

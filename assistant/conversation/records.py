@@ -48,8 +48,9 @@ class Writing(Struct, frozen=True):
     """What wrote an answer, and how: enough to write it again.
 
     `prompt` are the numbers of the messages that the prompt was made of, in order;
-    `prompt_hash` is that of its token ids (`hash_of_ids`). `reason`, `token_ids` and `usage` are
-    known when the answer has ended.
+    `prompt_hash` is that of its token ids (`hash_of_ids`). It was one of `candidates` answers
+    that were written at once. `prompt_hash`, `reason`, `token_ids` and `usage` are known when the
+    answer has ended.
     """
 
     model: str
@@ -61,7 +62,8 @@ class Writing(Struct, frozen=True):
     seed: int
     candidate: int
     prompt: tuple[int, ...]
-    prompt_hash: str
+    prompt_hash: str = ""
+    candidates: int = 1
     reason: Reason | None = None
     token_ids: tuple[int, ...] = ()
     usage: Usage | None = None

@@ -18,7 +18,7 @@ from assistant.events import (
     Usage,
     WrittenToken,
 )
-from assistant.messages import Rendered
+from assistant.messages import Rendered, hash_of_ids
 
 REPETITION_CHECK_EVERY = 16  # tokens
 # Predicts the seconds to read so many tokens; None before the first measurement.
@@ -173,7 +173,8 @@ class Run:
         self.is_finished = True
         self.usage = self._usage()
         self._on_end(self)  # before the reader can know: who asks again finds it gone
-        self.tell(Finished(tuple(s.answer() for s in self.sequences), self.usage))
+        answers = tuple(sequence.answer() for sequence in self.sequences)
+        self.tell(Finished(answers, self.usage, hash_of_ids(self.rendered.token_ids)))
 
     def _usage(self) -> Usage:
         now = time.monotonic()

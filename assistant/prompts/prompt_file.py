@@ -13,7 +13,8 @@ from assistant.config import SamplingChoices, nearest
 from assistant.errors import UsageError
 from assistant.messages import Attachment, Message, Part, Role
 from assistant.prompts.contents import Contents, PlacedFiles
-from assistant.prompts.folders import Origin, built_in_folder
+from assistant.prompts.folders import Origin
+from assistant.prompts.sentences import sentence
 from assistant.prompts.templates import Template
 
 PLACES = ("question", "files")  # what every template sees beside its variables
@@ -87,17 +88,19 @@ class PromptFile(Struct, frozen=True):
         *,
         system: str = "",
         language: str = "",
+        is_draft: bool = False,
     ) -> tuple[Message, ...]:
         """The messages to send: a system message, if there is one, and the user's.
 
         `system` replaces the prompt's own system message. `language` is the name of the
-        language to answer in, unless the prompt decides that itself.
+        language to answer in, unless the prompt decides that itself. Of a draft what is needed
+        may be missing yet.
 
         The parts of a message name the attachment that they hold, "question", "system",
         "language", or "prompt NAME". Only the prompt file's own words are read as a template.
         Raises `UsageError` when something needed is missing, or given and not placed.
         """
-        self._check_given(question, attachments, variables or {})
+        self._check_given(question, attachments, variables or {}, is_draft=is_draft)
         contents = Contents()
         values = {
             **self._values(variables or {}),
@@ -106,7 +109,8 @@ class PromptFile(Struct, frozen=True):
         }
         head = self._system_parts(system, contents, values)
         if language and not self.own_language:
-            head += (Part(f"{' ' if head else ''}{_language_sentence(language)}", "language"),)
+            said = sentence("language", language=language)
+            head += (Part(f"{' ' if head else ''}{said}", "language"),)
         user = self._render(self.body, self.body_line, contents, values)
         missing = contents.not_placed()
         if missing:
@@ -147,13 +151,18 @@ class PromptFile(Struct, frozen=True):
         return values
 
     def _check_given(
-        self, question: str, attachments: Sequence[Attachment], variables: Mapping[str, str]
+        self,
+        question: str,
+        attachments: Sequence[Attachment],
+        variables: Mapping[str, str],
+        *,
+        is_draft: bool,
     ) -> None:
-        takes_files = {Takes.FILES, Takes.STDIN}
+        takes_files, needs = {Takes.FILES, Takes.STDIN}, set() if is_draft else self.needs
         reason = ""
-        if Takes.QUESTION in self.needs and not question.strip():
+        if Takes.QUESTION in needs and not question.strip():
             reason = "needs a question"
-        elif takes_files & self.needs and not attachments:
+        elif takes_files & needs and not attachments:
             reason = "needs text on standard input or a file"
         elif question.strip() and Takes.QUESTION not in self.takes:
             reason = "takes no question"
@@ -183,8 +192,3 @@ class PromptFile(Struct, frozen=True):
         if Takes.QUESTION in (self.needs or self.takes):
             words.append('"…"')
         return " ".join(["llmchat", self.name, *words])
-
-
-def _language_sentence(language: str) -> str:
-    path = built_in_folder() / "_language.md"
-    return Template(path.read_text("utf-8"), path).render({"language": language}).strip()
