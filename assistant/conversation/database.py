@@ -1,0 +1,155 @@
+"""A SQLite file, opened the way the history needs it; its errors become `StorageFault`.
+
+Every write is one transaction that begins at once (`BEGIN IMMEDIATE`): one that reads first and
+then wants to write is refused by SQLite without waiting.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from assistant.conversation.storage_fault import StorageFault
+
+PATIENCE_SECONDS = 5.0  # with other processes that write
+FIRST_SOUND_WAL = (3, 51, 3)  # older ones can damage a file in which two processes write
+PRAGMAS = ("foreign_keys = ON", "trusted_schema = OFF", "secure_delete = ON")
+DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+
+
+class Database:
+    """One connection, for one thread at a time."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self._is_wal = False
+        self._depth = 0  # transactions inside of each other are one
+
+    @classmethod
+    def in_memory(cls) -> "Database":
+        return cls(_connect(":memory:"))
+
+    @classmethod
+    def at(cls, path: Path, *, may_write: bool = True) -> "Database":
+        """Readable by nobody else. Raises `StorageFault`."""
+        with faults():
+            if not may_write:
+                return cls(_connect(f"file:{quote(os.fspath(path))}?mode=ro"))
+            _keep_private(path)
+            database = cls(_connect(f"file:{quote(os.fspath(path))}?mode=rw"))
+            try:
+                database._choose_journal()
+            except BaseException:
+                database.connection.close()
+                raise
+            return database
+
+    def _choose_journal(self) -> None:
+        """Where a write-ahead log is refused, or not safe, an emptied journal does."""
+        wanted = "WAL" if sqlite3.sqlite_version_info >= FIRST_SOUND_WAL else "TRUNCATE"
+        mode = self.connection.execute(f"PRAGMA journal_mode = {wanted}").fetchone()[0]
+        if wanted == "WAL" and mode != "wal":
+            mode = self.connection.execute("PRAGMA journal_mode = TRUNCATE").fetchone()[0]
+        self._is_wal = mode == "wal"
+        self.connection.execute("PRAGMA synchronous = FULL")
+
+    @contextmanager
+    def transaction(self, *, may_be_lost: bool = False) -> Iterator[sqlite3.Connection]:
+        """All of it is kept, or nothing. Raises `StorageFault`.
+
+        What `may_be_lost` when the power fails costs no wait for the disk, where that is safe.
+        """
+        if self._depth:
+            yield self.connection
+            return
+        with faults():
+            if self._is_wal:
+                self.connection.execute(f"PRAGMA synchronous = {1 if may_be_lost else 2}")
+            self.connection.execute("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield self.connection
+                self.connection.execute("COMMIT")
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+            finally:
+                self._depth -= 1
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Raises `StorageFault`, also for cells that hold no record."""
+        with faults():
+            try:
+                yield self.connection
+            except ValueError as err:  # msgspec's are, and those of dates and StrEnums
+                raise StorageFault(str(err), is_damage=True) from err
+
+    def empty_journal(self) -> None:
+        """Nothing of what was deleted stays in a write-ahead log. Raises `StorageFault`."""
+        with faults():
+            if self._is_wal:
+                self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+    def wait_no_more(self) -> None:
+        """For a file that is in somebody else's hands."""
+        self.connection.execute("PRAGMA busy_timeout = 0")
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+@contextmanager
+def faults() -> Iterator[None]:
+    """What the place does wrong becomes a `StorageFault`; what we do wrong stays what it is."""
+    try:
+        yield
+    except sqlite3.OperationalError as err:
+        raise StorageFault(_reason(err)) from err
+    except sqlite3.DatabaseError as err:
+        if type(err) is not sqlite3.DatabaseError:
+            raise
+        raise StorageFault(_reason(err), is_damage=_name_of(err).startswith(DAMAGE)) from err
+    except OSError as err:
+        raise StorageFault(err.strerror or str(err)) from err
+
+
+def _connect(place: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        place,
+        timeout=PATIENCE_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        uri=place.startswith("file:"),
+    )
+    try:
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _keep_private(path: Path) -> None:
+    """SQLite gives its journals the permissions of the file.
+
+    A file that is there is not opened: closing it would take away the locks that this process
+    may have on it.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
+
+
+def _name_of(err: sqlite3.Error) -> str:
+    return str(getattr(err, "sqlite_errorname", ""))
+
+
+def _reason(err: sqlite3.Error) -> str:
+    return str(err) or type(err).__name__

@@ -1,0 +1,271 @@
+"""The two places of conversations, disk and memory, and how one moves from the first to the other.
+
+A write that the disk refuses is said once; from then on everything new goes into memory, and what
+is on the disk is still read as far as that can be done. Thread-safe.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from assistant.conversation import opening, search_index
+from assistant.conversation.database import Database
+from assistant.conversation.opening import OpenedFile
+from assistant.conversation.records import Conversation, StoredMessage
+from assistant.conversation.schema import create_tables
+from assistant.conversation.storage_fault import StorageFault
+from assistant.conversation.tables import Tables
+from assistant.errors import InputError
+
+MOST_COPIES = 8  # conversations that this process used last
+
+T = TypeVar("T")
+
+
+class Places:
+    """`opened` None: memory alone, as the user wants it."""
+
+    def __init__(self, opened: OpenedFile | None) -> None:
+        self.guard = threading.RLock()
+        self.notices = [] if opened is None else opened.notices
+        self._opened = opened
+        database = opened and opened.database
+        self.disk = Tables(database, is_indexed=True) if database else None
+        self._memory: Tables | None = None
+        self._copies: dict[str, _Copy] = {}
+        self._is_together = False
+
+    @property
+    def is_lasting(self) -> bool:
+        return self._opened is not None and self._opened.may_write
+
+    @property
+    def is_read_only(self) -> bool:
+        return self._opened is not None and self._opened.is_newer
+
+    def close(self) -> None:
+        with self.guard:
+            for tables in self._all():
+                tables.database.close()
+            self.disk = self._memory = None
+
+    # ── reading ─────────────────────────────────────────────────────────────────────────────
+
+    def read(self, name: str, work: Callable[[Tables], T]) -> T | None:
+        """`work` where the conversation lives; None when nothing can be read there."""
+        with self.guard:
+            tables = self._memory if self._is_in_memory(name) else self.disk
+            if tables is None:
+                return None
+            try:
+                with tables.database.reading():
+                    return work(tables)
+            except StorageFault as fault:
+                self._give_up(fault)
+                return work(self._moved(name)) if name in self._copies else None
+
+    def read_everywhere(self, work: Callable[[Tables], T]) -> list[T]:
+        """Of the disk first; where nothing can be read there is nothing."""
+        with self.guard:
+            found = (self._read(tables, work) for tables in self._all())
+            return [one for one in found if one is not None]
+
+    def is_moved(self, tables: Tables, name: str) -> bool:
+        """Whether what `tables` hold of it is old, because it lives in memory now."""
+        return tables is self.disk and self._is_in_memory(name)
+
+    def sizes(self) -> tuple[int, int]:
+        """Bytes of the file, and of the search's indexes in it."""
+        with self.guard:
+            if self._opened is None or self.disk is None:
+                return 0, 0
+            disk = self.disk
+            index = self._read(disk, lambda _: search_index.size_bytes(disk.database.connection))
+            return opening.size_bytes(self._opened.path), index or 0
+
+    # ── copies of what this process uses, should the disk fail ──────────────────────────────
+
+    def keep_copy(
+        self,
+        name: str,
+        conversation: Conversation | None = None,
+        messages: Sequence[StoredMessage] = (),
+    ) -> None:
+        copy = self._copies.pop(name, None)
+        if copy is None and conversation is not None:
+            copy = _Copy(conversation)
+        if copy is None or not self.is_lasting:
+            return
+        copy.conversation = conversation or copy.conversation
+        copy.messages.update((message.number, message) for message in messages)
+        self._copies[name] = copy
+        while len(self._copies) > MOST_COPIES:
+            del self._copies[next(iter(self._copies))]
+
+    def extend_copy(self, name: str, number: int, text: str, reasoning: str) -> None:
+        copy = self._copies.get(name)
+        old = copy and copy.messages.get(number)
+        if copy and old:
+            copy.messages[number] = replace(
+                old, text=old.text + text, reasoning=old.reasoning + reasoning
+            )
+
+    # ── writing ─────────────────────────────────────────────────────────────────────────────
+
+    def write(
+        self,
+        name: str,
+        work: Callable[[Tables], T],
+        *,
+        is_new: bool = False,
+        may_be_lost: bool = False,
+        must_last: bool = False,
+    ) -> T:
+        """`work` in one transaction, on the disk if that can be.
+
+        `is_new`: it makes the conversation. `may_be_lost`: by a power cut. Where it `must_last`,
+        raises `InputError` rather than writing into memory; also when there is no such
+        conversation.
+        """
+        with self.guard:
+            if self.is_lasting and self.disk and not self._is_in_memory(name):
+                try:
+                    with self.disk.database.transaction(may_be_lost=may_be_lost):
+                        return work(self.disk)
+                except StorageFault as fault:
+                    if self._is_together:
+                        raise
+                    self._give_up(fault)
+            if must_last and self._opened is not None and not self._is_in_memory(name):
+                raise self._refusal()
+            tables = self._in_memory() if is_new else self._moved(name)
+            with tables.database.transaction():
+                return work(tables)
+
+    def delete(self, names: Sequence[str]) -> None:
+        """From both. Raises `InputError` when the disk refuses; all of them are there then."""
+        with self.guard:
+            if self.disk is not None:
+                self._delete_from(self.disk, names)
+            if self._memory is not None:
+                with self._memory.database.transaction():
+                    for name in names:
+                        self._memory.delete(name)
+            for name in names:
+                self._copies.pop(name, None)
+
+    def _delete_from(self, disk: Tables, names: Sequence[str]) -> None:
+        assert self._opened is not None
+        try:
+            with disk.database.reading():
+                if not any(disk.conversation(name) for name in names):
+                    return
+            if self.is_read_only:
+                raise self._refusal()
+            with disk.database.transaction() as connection:
+                for name in names:
+                    disk.delete(name)
+                search_index.forget_removed(connection)
+            disk.database.empty_journal()
+            opening.remove_backups(self._opened)
+        except StorageFault as fault:
+            self._give_up(fault)
+            raise self._refusal(fault.reason) from fault
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All that is written meanwhile is kept, or nothing. Raises `InputError`."""
+        with self.guard:
+            if self._opened is None:
+                yield
+                return
+            if not self.is_lasting or self.disk is None:
+                raise self._refusal()
+            self._is_together = True
+            try:
+                with self.disk.database.transaction():
+                    yield
+            except StorageFault as fault:
+                self._give_up(fault)
+                raise self._refusal(fault.reason) from fault
+            finally:
+                self._is_together = False
+
+    # ── the move ────────────────────────────────────────────────────────────────────────────
+
+    def _moved(self, name: str) -> Tables:
+        """Memory, with the conversation in it. Raises `InputError` if there is none."""
+        memory = self._in_memory()
+        if memory.conversation(name) is None:
+            conversation, messages = self._known(name)
+            with memory.database.transaction():
+                memory.insert_conversation(conversation)
+                for message in messages:
+                    memory.insert_message(name, message)
+        return memory
+
+    def _known(self, name: str) -> tuple[Conversation, list[StoredMessage]]:
+        copy = self._copies.get(name)
+        if self.disk is not None:
+            try:
+                with self.disk.database.reading():
+                    conversation = self.disk.conversation(name)
+                    messages = self.disk.messages(name)
+            except StorageFault:
+                if copy is not None:
+                    return copy.conversation, copy.in_order()
+                raise self._refusal() from None
+            if conversation is not None:
+                return conversation, messages
+        raise InputError(f"there is no conversation {name!r}", "llmchat history list")
+
+    def _in_memory(self) -> Tables:
+        if self._memory is None:
+            database = Database.in_memory()
+            create_tables(database.connection)
+            self._memory = Tables(database, is_indexed=False)
+        return self._memory
+
+    def _is_in_memory(self, name: str) -> bool:
+        return self._memory is not None and self._memory.conversation(name) is not None
+
+    def _all(self) -> list[Tables]:
+        return [tables for tables in (self.disk, self._memory) if tables is not None]
+
+    def _read(self, tables: Tables, work: Callable[[Tables], T]) -> T | None:
+        try:
+            with tables.database.reading():
+                return work(tables)
+        except StorageFault as fault:
+            self._give_up(fault)
+            return None
+
+    def _give_up(self, fault: StorageFault) -> None:
+        """On the disk; it stays read as long as that works."""
+        opened = self._opened
+        assert opened is not None
+        if not opened.may_write:
+            return
+        opened.may_write = False
+        self.notices.append(f"{opening.KEPT_IN_MEMORY} from now on: {opened.path}: {fault.reason}")
+        if fault.is_damage:
+            opening.note_damage(opened.path)
+        if self.disk is not None:
+            self.disk.database.wait_no_more()
+
+    def _refusal(self, reason: str = "") -> InputError:
+        assert self._opened is not None
+        why = reason or (self.notices[-1] if self.notices else "it cannot be written")
+        return InputError(f"the history in {self._opened.path} cannot be changed: {why}")
+
+
+class _Copy:
+    def __init__(self, conversation: Conversation) -> None:
+        self.conversation = conversation
+        self.messages: dict[int, StoredMessage] = {}
+
+    def in_order(self) -> list[StoredMessage]:
+        return [self.messages[number] for number in sorted(self.messages)]

@@ -1,0 +1,170 @@
+"""What finds messages by their text: words, and any three characters in a row.
+
+Two FTS5 tables that keep no text, `words` and `trigrams`, say which messages may hold a term;
+whoever asks looks at their text then. `fold` makes text comparable. In `words` every Chinese,
+Japanese and Korean character is a word of its own. Nothing here knows what a message is: ids and
+texts go in, ids come out.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+SHORTEST_SUBSTRING = 3  # characters; the words find what is shorter
+MOST_INDEX_TERMS = 24  # that the indexes are asked for; the text decides about the others
+CREATE = (
+    "CREATE VIRTUAL TABLE words USING fts5(text, content='',"
+    " tokenize=\"unicode61 remove_diacritics 2 tokenchars '_'\")",
+    "CREATE VIRTUAL TABLE trigrams USING fts5(text, content='', detail=none,"
+    ' tokenize="trigram case_sensitive 1")',
+)
+CJK = (
+    "\u1100-\u11ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+TABLES = ("words", "trigrams")
+ONE_CJK = re.compile(f"([{CJK}])")
+ACCENTS = re.compile("[\u0300-\u036f]")
+TERMS = re.compile(r'"([^"]+)"|(\S+)')
+
+
+class Term(Struct, frozen=True):
+    """`text` is what has to occur, folded. All of `words` and `trigrams` occur where it does."""
+
+    text: str
+    words: tuple[str, ...]
+    trigrams: tuple[str, ...]
+
+
+# ── text ────────────────────────────────────────────────────────────────────────────────────
+
+
+def fold(text: str) -> str:
+    """Without case, accents and compatibility forms; a blank for any white space."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text).casefold()
+        text = ACCENTS.sub("", unicodedata.normalize("NFKD", text))
+        text = unicodedata.normalize("NFC", text)
+    else:
+        text = text.lower()
+    return " ".join(text.replace("\0", " ").split())
+
+
+def _spread(folded: str) -> str:
+    return folded if folded.isascii() else ONE_CJK.sub(r" \1 ", folded)
+
+
+def terms_of(query: str) -> tuple[Term, ...]:
+    """Divided at blanks; what stands between quotes is one term. Empty: nothing to look for."""
+    texts = (fold(quoted or plain) for quoted, plain in TERMS.findall(query))
+    return tuple(_term(text) for text in dict.fromkeys(texts) if text)
+
+
+def _term(text: str) -> Term:
+    if ONE_CJK.search(text):
+        return Term(text, tuple(_sure_runs(re.findall(f"[{CJK}]+", text))), ())
+    if len(text) < SHORTEST_SUBSTRING:
+        is_sure = all(_is_of_word(c) or _is_between_words(c) for c in text)
+        return Term(text, tuple(_sure_runs([text])) if is_sure else (), ())
+    starts = range(0, len(text) - SHORTEST_SUBSTRING, SHORTEST_SUBSTRING)
+    pieces = [text[at : at + SHORTEST_SUBSTRING] for at in starts]
+    return Term(text, (), tuple(dict.fromkeys([*pieces, text[-SHORTEST_SUBSTRING:]])))
+
+
+def _sure_runs(texts: Sequence[str]) -> Iterator[str]:
+    """What is certainly a word, or several in a row, for every version of SQLite."""
+    for text in texts:
+        marked = "".join(c if _is_of_word(c) else " " for c in text)
+        yield from marked.split()
+
+
+def _is_of_word(character: str) -> bool:
+    """The tables of the oldest Unicode at hand: SQLite's are newer, and hold the same."""
+    return character == "_" or unicodedata.ucd_3_2_0.category(character)[0] in "LN"
+
+
+def _is_between_words(character: str) -> bool:
+    return character != "_" and unicodedata.ucd_3_2_0.category(character)[0] in "PSZ"
+
+
+# ── the tables ──────────────────────────────────────────────────────────────────────────────
+
+
+def create(connection: "Connection") -> None:
+    for statement in CREATE:
+        connection.execute(statement)
+
+
+def create_again(connection: "Connection") -> None:
+    """Empty."""
+    for table in TABLES:
+        connection.execute(f"DROP TABLE {table}")
+    create(connection)
+
+
+def add(connection: "Connection", row: int, text: str) -> None:
+    folded = fold(text)
+    connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (row, _spread(folded)))
+    connection.execute("INSERT INTO trigrams (rowid, text) VALUES (?, ?)", (row, folded))
+
+
+def remove(connection: "Connection", row: int, text: str) -> None:
+    """`text` must be what was added: the tables do not know it."""
+    folded = fold(text)
+    for table, value in (("words", _spread(folded)), ("trigrams", folded)):
+        connection.execute(
+            f"INSERT INTO {table} ({table}, rowid, text) VALUES ('delete', ?, ?)",  # noqa: S608
+            (row, value),
+        )
+
+
+def forget_removed(connection: "Connection") -> None:
+    """Rewrites the tables: until then they hold the terms of what was removed."""
+    for table in TABLES:
+        connection.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # noqa: S608
+
+
+def size_bytes(connection: "Connection") -> int:
+    sizes = (
+        connection.execute(f"SELECT coalesce(sum(length(block)), 0) FROM {table}_data").fetchone()  # noqa: S608
+        for table in TABLES
+    )
+    return sum(int(size[0]) for size in sizes)
+
+
+def candidates(connection: "Connection", terms: Sequence[Term]) -> Iterator[int] | None:
+    """Rows that may hold all the terms, the last added first; None: any row may."""
+    asked = {
+        "trigrams": list(dict.fromkeys(piece for term in terms for piece in term.trigrams)),
+        "words": list(dict.fromkeys(piece for term in terms for piece in term.words)),
+    }
+    asked = {table: pieces[:MOST_INDEX_TERMS] for table, pieces in asked.items() if pieces}
+    if not asked:
+        return None
+    (first, pieces), *others = asked.items()
+    condition = f"{first} MATCH ?"
+    values = [_match(first, pieces)]
+    for table, more in others:
+        condition += f" AND rowid IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)"  # noqa: S608
+        values.append(_match(table, more))
+    return _rows(connection, f"SELECT rowid FROM {first} WHERE {condition}", values)  # noqa: S608
+
+
+def _rows(connection: "Connection", query: str, values: Sequence[str]) -> Iterator[int]:
+    """Closed when nobody reads on: an open one keeps other processes from writing."""
+    with closing(connection.execute(f"{query} ORDER BY rowid DESC", values)) as cursor:
+        for (row,) in cursor:
+            yield row
+
+
+def _match(table: str, pieces: Sequence[str]) -> str:
+    """All of them, as strings: nothing in there is an operator."""
+    spread = _spread if table == "words" else str
+    return " AND ".join('"' + spread(piece).replace('"', '""') + '"' for piece in pieces)

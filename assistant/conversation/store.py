@@ -1,0 +1,425 @@
+"""The conversations that are kept: all that the rest of llmchat knows of the history.
+
+Nothing is overwritten: an answer that is written again, or a question that is changed, is another
+message with the same parent. What the disk refuses is kept in memory until the process ends.
+"""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from assistant import paths
+from assistant.conversation import writers
+from assistant.conversation.records import (
+    Conversation,
+    HistoryStats,
+    Hit,
+    Kind,
+    State,
+    StoredMessage,
+    Writing,
+)
+from assistant.conversation.whole_characters import storable, whole_characters
+from assistant.errors import InputError
+from assistant.messages import Message
+
+if TYPE_CHECKING:
+    from assistant.conversation.places import Places
+    from assistant.conversation.tables import Tables
+
+FILE = "history.db"
+LETTERS = "abcdefghjkmnpqrstvwxyz"
+ALPHABET = "0123456789" + LETTERS  # Crockford's base 32: none of them looks like another
+NAME_LENGTH = 5  # characters
+LARGEST_NUMBER = 2**62
+MOST_NEAR_NAMES = 5
+LIST_COMMAND = "llmchat history list"
+
+
+class Store:
+    """Thread-safe. `name` is a conversation's everywhere, `number` a message's in it.
+
+    `InputError` comes out where there is no such conversation or message, and what the disk
+    does wrong never, except where that is said: `notices` tells it, one sentence each.
+    """
+
+    def __init__(self, places: "Places") -> None:
+        self._places = places
+
+    @classmethod
+    def open(cls, path: Path | None = None) -> "Store":
+        """Whatever is wrong with the place: then there is a notice, and memory."""
+        from assistant.conversation import opening, places  # with sqlite3 they take 6 ms
+
+        return cls(places.Places(opening.open_file(path or paths.data_folder() / FILE)))
+
+    @classmethod
+    def in_memory(cls) -> "Store":
+        """For who wants nothing kept."""
+        from assistant.conversation import places  # as above
+
+        return cls(places.Places(None))
+
+    @property
+    def notices(self) -> list[str]:
+        return self._places.notices
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether what is written now is there after this process."""
+        return self._places.is_lasting
+
+    @property
+    def is_read_only(self) -> bool:
+        """A newer llmchat wrote it: new things are kept in memory."""
+        return self._places.is_read_only
+
+    def close(self) -> None:
+        self._places.close()
+
+    # ── conversations ───────────────────────────────────────────────────────────────────────
+
+    def begin(self, title: str, folder: str, first_day: date) -> Conversation:
+        now = time.time()
+        with self._places.guard:
+            conversation = Conversation(self._new_name(), title, folder, first_day, now, now)
+            return self._insert(conversation, ())
+
+    def latest(self) -> Conversation | None:
+        """The one that was used last."""
+        return next(iter(self.conversations(1)), None)
+
+    def find(self, word: str) -> Conversation:
+        """By its name, or the beginning of it if no other name begins like that."""
+        word = word.strip().lower()
+        found = self._names(word)
+        if word in found:
+            found = [word]
+        if not word or not found:
+            raise InputError(f"there is no conversation {word!r}{self._near(word)}", LIST_COMMAND)
+        if len(found) > 1:
+            some = ", ".join(found[:MOST_NEAR_NAMES])
+            raise InputError(
+                f"{len(found)} conversations begin with {word!r}: {some}", LIST_COMMAND
+            )
+        return self._conversation(found[0])
+
+    def conversations(self, limit: int | None = None, offset: int = 0) -> list[Conversation]:
+        """Those that were used last come first."""
+        most = -1 if limit is None else limit + offset
+        with self._places.guard:
+            found = [
+                conversation
+                for tables, some in self._places.read_everywhere(
+                    lambda tables: (tables, tables.conversations(most, 0))
+                )
+                for conversation in some
+                if not self._places.is_moved(tables, conversation.name)
+            ]
+        found.sort(key=lambda conversation: conversation.updated, reverse=True)
+        return found[offset : None if limit is None else offset + limit]
+
+    def rename(self, name: str, title: str) -> None:
+        """Raises `InputError` where the disk refuses, too."""
+        with self._places.guard:
+            conversation = self._conversation(name)
+            self._places.write(name, lambda tables: tables.rename(name, title), must_last=True)
+            self._places.keep_copy(name, replace(conversation, title=title))
+
+    def fork(self, name: str, number: int) -> Conversation:
+        """A new conversation with the messages that lead to this one, and their numbers."""
+        with self._places.guard:
+            old, messages = self._conversation(name), self.path(name, number)
+            now = time.time()
+            new = replace(
+                old,
+                name=self._new_name(),
+                created=now,
+                updated=now,
+                messages=len(messages),
+                leaf=number,
+                fork_of=f"{name}.{number}",
+            )
+            return self._insert(new, [_not_streaming(message) for message in messages])
+
+    def delete(self, names: Sequence[str]) -> None:
+        """Nothing of them stays in the file, or in the copies made when it changed its form.
+
+        Raises `InputError`, and deletes none, where there is no such conversation or the disk
+        refuses.
+        """
+        with self._places.guard:
+            for name in names:
+                self._conversation(name)
+            self._places.delete(names)
+
+    def add_whole(
+        self, conversation: Conversation, messages: Sequence[StoredMessage]
+    ) -> Conversation:
+        """As it is, with its name and numbers; once, however often it comes.
+
+        Raises `InputError` where another conversation has that name, or the disk refuses.
+        """
+        stored = [storable(_not_streaming(message)) for message in messages]
+        with self._places.guard:
+            name = conversation.name
+            known = self._places.read(name, lambda tables: tables.conversation(name))
+            if known is not None:
+                if self.messages(name) == sorted(stored, key=lambda message: message.number):
+                    return known
+                raise InputError(
+                    f"there is another conversation {name} already", f"llmchat history show {name}"
+                )
+            return self._insert(conversation, stored, must_last=True)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All that is written meanwhile is kept, or nothing. Raises `InputError`."""
+        with self._places.together():
+            yield
+
+    # ── messages ────────────────────────────────────────────────────────────────────────────
+
+    def path(self, name: str, leaf: int | None = None) -> list[StoredMessage]:
+        """From the first message to `leaf`, without which the current branch."""
+        with self._places.guard:
+            conversation = self._conversation(name)
+            end = conversation.leaf if leaf is None else leaf
+            if not end:
+                return []
+            self._message(name, end)
+            messages = self._places.read(name, lambda tables: tables.branch(name, end)) or []
+            self._places.keep_copy(name, conversation, messages)
+            return messages
+
+    def messages(self, name: str) -> list[StoredMessage]:
+        """All versions, by number."""
+        with self._places.guard:
+            self._conversation(name)
+            return self._places.read(name, lambda tables: tables.messages(name)) or []
+
+    def versions(self, name: str, number: int) -> list[int]:
+        """The numbers of those that stand in the same place, this one among them."""
+        with self._places.guard:
+            it = self._message(name, number)
+            found = self._places.read(name, lambda t: t.versions(name, it.parent, it.kind))
+            return found or [number]
+
+    def set_leaf(self, name: str, number: int) -> None:
+        """The current branch ends there; 0: before the first message."""
+        with self._places.guard:
+            if number:
+                self._message(name, number)
+            conversation = self._conversation(name)
+            self._places.write(name, lambda tables: tables.set_leaf(name, number))
+            self._places.keep_copy(name, replace(conversation, leaf=number))
+
+    def add_question(
+        self, name: str, parent: int, text: str, content: tuple[Message, ...]
+    ) -> StoredMessage:
+        """Becomes the leaf."""
+        message = _new(parent, Kind.QUESTION, State.COMPLETE, text, content=content)
+        return self._add(name, message)
+
+    def begin_answer(self, name: str, parent: int, writing: Writing) -> StoredMessage:
+        """Becomes the leaf. This process is known to write it until `end_answer`."""
+        message = _new(parent, Kind.ANSWER, State.STREAMING, "", writing=writing)
+        return self._add(name, message)
+
+    def append(self, name: str, number: int, text: str, reasoning: str = "") -> None:
+        """What arrived. Of a conversation that was deleted meanwhile nothing is kept."""
+        text, reasoning = whole_characters(text), whole_characters(reasoning)
+        writer = writers.this_writer()
+        with self._places.guard, suppress(InputError):
+            self._places.write(
+                name,
+                lambda tables: tables.extend(name, number, text, reasoning, writer),
+                may_be_lost=True,
+            )
+            self._places.extend_copy(name, number, text, reasoning)
+
+    def end_answer(
+        self, name: str, number: int, state: State, text: str, reasoning: str, writing: Writing
+    ) -> None:
+        """All of it, and how it ended. Of a deleted conversation nothing is kept."""
+
+        def end(tables: "Tables") -> StoredMessage | None:
+            tables.end(name, number, state, text, reasoning, writing)
+            tables.touch(name)
+            return tables.message(name, number)
+
+        text, reasoning = whole_characters(text), whole_characters(reasoning)
+        writing = replace(writing, error=whole_characters(writing.error))
+        with self._places.guard, suppress(InputError):
+            ended = self._places.write(name, end)
+            self._places.keep_copy(name, messages=[ended] if ended else [])
+
+    def add_summary(
+        self, name: str, parent: int, text: str, covers: int, writing: Writing | None
+    ) -> StoredMessage:
+        """Of all up to the message `covers`. Becomes the leaf."""
+        message = _new(parent, Kind.SUMMARY, State.COMPLETE, text, writing=writing, covers=covers)
+        return self._add(name, message)
+
+    def edit_summary(self, name: str, number: int, text: str) -> StoredMessage:
+        """Another version of it, which becomes the leaf: what followed the old one stays there."""
+        with self._places.guard:
+            old = self._message(name, number)
+            if old.kind is not Kind.SUMMARY:
+                raise InputError(f"{name}.{number} is no summary", f"llmchat history show {name}")
+            return self.add_summary(name, old.parent, text, old.covers, None)
+
+    # ── finding and counting ────────────────────────────────────────────────────────────────
+
+    def search(self, query: str, limit: int = 50) -> list[Hit]:
+        """Messages in which all terms occur; of many those that were kept last. Newest first.
+
+        Terms stand between blanks or in quotes. Neither case nor accents count. One of one or two
+        letters has to be a word of its own. Raises `InputError` for a query without any.
+        """
+        from assistant.conversation.search_index import terms_of  # see `open`
+
+        terms = terms_of(query)
+        if not terms:
+            raise InputError("there is nothing to search for", "llmchat history search quicksort")
+
+        def search(tables: "Tables") -> list[Hit]:
+            hits: list[Hit] = []
+            with closing(tables.search(terms)) as found:
+                for name, message in found:
+                    if self._places.is_moved(tables, name):
+                        continue
+                    conversation = conversations.get(name) or tables.conversation(name)
+                    assert conversation is not None
+                    conversations[name] = conversation
+                    hits.append(Hit(conversation, message))
+                    if len(hits) >= limit:
+                        break
+            return hits
+
+        conversations: dict[str, Conversation] = {}
+        hits = [hit for some in self._places.read_everywhere(search) for hit in some]
+        hits.sort(key=lambda hit: hit.message.created, reverse=True)
+        return hits[:limit]
+
+    def stats(self) -> HistoryStats:
+        """What a moved conversation has left on the disk is counted twice."""
+        counts = self._places.read_everywhere(lambda tables: tables.counts())
+        sums = [sum(column) for column in zip(*counts, strict=True)] or [0] * 5
+        conversations, messages, text_bytes, read, written = sums
+        file_bytes, index_bytes = self._places.sizes()
+        return HistoryStats(
+            conversations, messages, text_bytes, file_bytes, index_bytes, read, written
+        )
+
+    # ── pieces ──────────────────────────────────────────────────────────────────────────────
+
+    def _insert(
+        self,
+        conversation: Conversation,
+        messages: Sequence[StoredMessage],
+        *,
+        must_last: bool = False,
+    ) -> Conversation:
+        name = conversation.name
+
+        def insert(tables: "Tables") -> Conversation:
+            tables.insert_conversation(conversation)
+            for message in messages:
+                tables.insert_message(name, message)
+            inserted = tables.conversation(name)
+            assert inserted is not None
+            return inserted
+
+        new = self._places.write(name, insert, is_new=True, must_last=must_last)
+        self._places.keep_copy(name, new, messages)
+        return new
+
+    def _add(self, name: str, message: StoredMessage) -> StoredMessage:
+        """With the next number, as the leaf."""
+
+        def add(tables: "Tables") -> tuple[StoredMessage, Conversation | None]:
+            if tables.conversation(name) is None:
+                raise _no_conversation(name)
+            if message.parent and tables.message(name, message.parent) is None:
+                raise _no_message(name, message.parent)
+            new = replace(message, number=tables.next_number(name))
+            writer = writers.this_writer() if message.state is State.STREAMING else ""
+            tables.insert_message(name, new, writer)
+            tables.set_leaf(name, new.number, message.created)
+            return new, tables.conversation(name)
+
+        with self._places.guard:
+            message = storable(message)
+            new, conversation = self._places.write(name, add)
+            self._places.keep_copy(name, conversation, [new])
+            return new
+
+    def _conversation(self, name: str) -> Conversation:
+        found = self._places.read(name, lambda tables: tables.conversation(name))
+        if found is None:
+            raise _no_conversation(name)
+        return found
+
+    def _message(self, name: str, number: int) -> StoredMessage:
+        self._conversation(name)
+        if not 0 < number < LARGEST_NUMBER:
+            raise _no_message(name, number)
+        found = self._places.read(name, lambda tables: tables.message(name, number))
+        if found is None:
+            raise _no_message(name, number)
+        return found
+
+    def _names(self, beginning: str) -> list[str]:
+        """Of conversations that begin so, those that were used last first."""
+        found = self._places.read_everywhere(lambda tables: tables.names(beginning))
+        return list(dict.fromkeys(name for names in found for name in names))
+
+    def _near(self, word: str) -> str:
+        from difflib import get_close_matches  # takes 3 ms, for mistakes only
+
+        near = get_close_matches(word, self._names(""), MOST_NEAR_NAMES, 0.6)
+        return f"; there is {', '.join(near)}" if near else ""
+
+    def _new_name(self) -> str:
+        while True:
+            dice = os.urandom(NAME_LENGTH)
+            first = LETTERS[dice[0] % len(LETTERS)]
+            name = first + "".join(ALPHABET[number % len(ALPHABET)] for number in dice[1:])
+            if not self._names(name):
+                return name
+
+
+def _new(
+    parent: int,
+    kind: Kind,
+    state: State,
+    text: str,
+    *,
+    content: tuple[Message, ...] = (),
+    writing: Writing | None = None,
+    covers: int = 0,
+) -> StoredMessage:
+    """Without a number yet."""
+    now = time.time()
+    return StoredMessage(0, parent, kind, state, text, now, content, "", writing, covers)
+
+
+def _not_streaming(message: StoredMessage) -> StoredMessage:
+    """Nobody goes on writing a copy."""
+    is_cut = message.state is State.STREAMING
+    return replace(message, state=State.INTERRUPTED) if is_cut else message
+
+
+def _no_conversation(name: str) -> InputError:
+    return InputError(f"there is no conversation {name!r}", LIST_COMMAND)
+
+
+def _no_message(name: str, number: int) -> InputError:
+    return InputError(f"{name} has no message {number}", f"llmchat history show {name}")

@@ -1,0 +1,326 @@
+"""Conversations and messages in the tables of one database: what is asked of them, in SQL.
+
+The caller has begun the transaction, or reads. What there is not is None, or nothing.
+"""
+
+import re
+import time
+from collections.abc import Generator, Iterator, Sequence
+from datetime import date
+from typing import Any
+
+from msgspec import json
+
+from assistant.conversation import search_index
+from assistant.conversation.database import Database
+from assistant.conversation.records import Conversation, Kind, State, StoredMessage, Writing
+from assistant.conversation.search_index import Term
+from assistant.conversation.whole_characters import whole_characters
+from assistant.messages import Message, Role
+
+CONVERSATION = (
+    "SELECT name, title, folder, first_day, created, updated,"
+    " (SELECT count(*) FROM messages WHERE conversation = conversations.id),"
+    " leaf, fork_of FROM conversations"
+)
+MESSAGE_COLUMNS = "number, parent, kind, state, text, created, content, reasoning, writing, covers"
+MESSAGE = f"SELECT {MESSAGE_COLUMNS} FROM messages"  # noqa: S608 # columns of ours
+OF = "conversation = (SELECT id FROM conversations WHERE name = ?)"
+BRANCH = f"""
+WITH RECURSIVE branch (at) AS (
+    SELECT ?2
+    UNION ALL
+    SELECT parent FROM messages JOIN branch ON number = at AND parent < at
+    WHERE conversation = (SELECT id FROM conversations WHERE name = ?1)
+)
+SELECT {MESSAGE_COLUMNS} FROM branch JOIN messages ON number = at
+WHERE conversation = (SELECT id FROM conversations WHERE name = ?1) ORDER BY number
+"""  # noqa: S608 # columns of ours
+WORDS_OF_OUR_OWN = re.compile(r"question|system|language|user|prompt .*")  # no attachments
+
+
+class Tables:
+    """Those of one connection; `is_indexed`: with the search's indexes.
+
+    A message is in the indexes exactly while nobody is writing it.
+    """
+
+    def __init__(self, database: Database, *, is_indexed: bool) -> None:
+        self.database = database
+        self.is_indexed = is_indexed
+        self._connection = database.connection
+
+    # ── conversations ───────────────────────────────────────────────────────────────────────
+
+    def conversation(self, name: str) -> Conversation | None:
+        row = self._connection.execute(f"{CONVERSATION} WHERE name = ?", (name,)).fetchone()
+        return _conversation(row) if row else None
+
+    def latest(self) -> Conversation | None:
+        return next(iter(self.conversations(1, 0)), None)
+
+    def conversations(self, limit: int, offset: int) -> list[Conversation]:
+        """Newest first; a limit of -1 is none."""
+        rows = self._connection.execute(
+            f"{CONVERSATION} ORDER BY updated DESC, id DESC LIMIT ? OFFSET ?", (limit, offset)
+        )
+        return [_conversation(row) for row in rows]
+
+    def names(self, beginning: str = "") -> list[str]:
+        rows = self._connection.execute(
+            "SELECT name FROM conversations WHERE substr(name, 1, ?) = ? ORDER BY updated DESC",
+            (len(beginning), beginning),
+        )
+        return [row[0] for row in rows]
+
+    def insert_conversation(self, conversation: Conversation) -> None:
+        self._connection.execute(
+            "INSERT INTO conversations"
+            " (name, title, folder, first_day, created, updated, leaf, fork_of)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                conversation.name,
+                whole_characters(conversation.title),
+                whole_characters(conversation.folder),
+                conversation.first_day.isoformat(),
+                conversation.created,
+                conversation.updated,
+                conversation.leaf,
+                conversation.fork_of,
+            ),
+        )
+
+    def rename(self, name: str, title: str) -> None:
+        self._connection.execute(
+            "UPDATE conversations SET title = ? WHERE name = ?", (whole_characters(title), name)
+        )
+
+    def set_leaf(self, name: str, number: int, updated: float | None = None) -> None:
+        self._connection.execute(
+            "UPDATE conversations SET leaf = ?, updated = coalesce(?, updated) WHERE name = ?",
+            (number, updated, name),
+        )
+
+    def touch(self, name: str) -> None:
+        self._connection.execute(
+            "UPDATE conversations SET updated = ? WHERE name = ?", (time.time(), name)
+        )
+
+    def delete(self, name: str) -> None:
+        """With its messages; the indexes hold their words until `forget_removed`."""
+        if self.is_indexed:
+            rows = self._connection.execute(
+                f"SELECT id, text, names FROM messages WHERE {OF} AND writer = ''",  # noqa: S608
+                (name,),
+            ).fetchall()
+            for row, text, names in rows:
+                search_index.remove(self._connection, row, searched(text, names))
+        self._connection.execute("DELETE FROM conversations WHERE name = ?", (name,))
+
+    # ── messages ────────────────────────────────────────────────────────────────────────────
+
+    def message(self, name: str, number: int) -> StoredMessage | None:
+        row = self._connection.execute(
+            f"{MESSAGE} WHERE {OF} AND number = ?", (name, number)
+        ).fetchone()
+        return _message(row) if row else None
+
+    def messages(self, name: str) -> list[StoredMessage]:
+        rows = self._connection.execute(f"{MESSAGE} WHERE {OF} ORDER BY number", (name,))
+        return [_message(row) for row in rows]
+
+    def branch(self, name: str, number: int) -> list[StoredMessage]:
+        """From the root to `number`."""
+        return [_message(row) for row in self._connection.execute(BRANCH, (name, number))]
+
+    def versions(self, name: str, parent: int, kind: Kind) -> list[int]:
+        rows = self._connection.execute(
+            f"SELECT number FROM messages WHERE {OF} AND parent = ? AND kind = ? ORDER BY number",  # noqa: S608
+            (name, parent, kind.value),
+        )
+        return [row[0] for row in rows]
+
+    def next_number(self, name: str) -> int:
+        row = self._connection.execute(
+            f"SELECT coalesce(max(number), 0) + 1 FROM messages WHERE {OF}",  # noqa: S608
+            (name,),
+        ).fetchone()
+        return int(row[0])
+
+    def insert_message(self, name: str, message: StoredMessage, writer: str = "") -> None:
+        """`writer`: the process that is writing it."""
+        names = _attached_names(message.content)
+        read, written = _tokens(message.writing)
+        cursor = self._connection.execute(
+            "INSERT INTO messages (conversation, number, parent, kind, state, text, created,"
+            " covers, names, reasoning, content, writing, writer, tokens_read, tokens_written)"
+            " VALUES ((SELECT id FROM conversations WHERE name = ?),"
+            " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                name,
+                message.number,
+                message.parent,
+                message.kind.value,
+                message.state.value,
+                message.text,
+                message.created,
+                message.covers,
+                names,
+                message.reasoning,
+                _encoded(message.content or None),
+                _encoded(message.writing),
+                writer,
+                read,
+                written,
+            ),
+        )
+        assert cursor.lastrowid is not None
+        if not writer:
+            self._index(cursor.lastrowid, searched(message.text, names))
+
+    def extend(self, name: str, number: int, text: str, reasoning: str, writer: str) -> None:
+        """Of a message that was thought to be cut off it is known now that it goes on."""
+        self._revive(name, number, writer)
+        self._connection.execute(
+            f"UPDATE messages SET text = text || ?, reasoning = reasoning || ?"  # noqa: S608
+            f" WHERE {OF} AND number = ?",
+            (text, reasoning, name, number),
+        )
+
+    def end(
+        self, name: str, number: int, state: State, text: str, reasoning: str, writing: Writing
+    ) -> None:
+        """From now on this is the message."""
+        self._revive(name, number, "-")
+        self._connection.execute(
+            "UPDATE messages SET state = ?, text = ?, reasoning = ?, writing = ?, writer = '',"  # noqa: S608
+            f" tokens_read = ?, tokens_written = ? WHERE {OF} AND number = ?",
+            (state.value, text, reasoning, _encoded(writing), *_tokens(writing), name, number),
+        )
+        if found := self._row(name, number):
+            self._index(found[0], searched(found[1], found[2]))
+
+    def writers(self) -> list[str]:
+        """Of all messages that are being written."""
+        rows = self._connection.execute("SELECT DISTINCT writer FROM messages WHERE writer <> ''")
+        return [row[0] for row in rows]
+
+    def interrupt(self, writer: str) -> None:
+        """What it was writing stays as it is."""
+        rows = self._connection.execute(
+            "SELECT id, text, names FROM messages WHERE writer = ?", (writer,)
+        ).fetchall()
+        self._connection.execute(
+            "UPDATE messages SET state = ?, writer = '' WHERE writer = ?",
+            (State.INTERRUPTED.value, writer),
+        )
+        for row, text, names in rows:
+            self._index(row, searched(text, names))
+
+    def index_all(self) -> None:
+        """Into empty indexes."""
+        rows = self._connection.execute("SELECT id, text, names FROM messages WHERE writer = ''")
+        for row, text, names in rows:
+            self._index(row, searched(text, names))
+
+    # ── searching and counting ──────────────────────────────────────────────────────────────
+
+    def search(self, terms: Sequence[Term]) -> Generator[tuple[str, StoredMessage], None, None]:
+        """Names of conversations, and messages in which all terms occur; the last added first."""
+        found = search_index.candidates(self._connection, terms) if self.is_indexed else None
+        for row in self._all_rows() if found is None else found:
+            cells = self._connection.execute(
+                "SELECT (SELECT name FROM conversations WHERE id = conversation), names, writer,"
+                f" {MESSAGE_COLUMNS} FROM messages WHERE id = ?",
+                (row,),
+            ).fetchone()
+            if cells is None or cells[2]:
+                continue
+            text = search_index.fold(searched(cells[7], cells[1]))
+            if all(term.text in text for term in terms):
+                yield cells[0], _message(cells[3:])
+
+    def counts(self) -> tuple[int, int, int, int, int]:
+        """Conversations, messages, bytes of their texts, tokens read and written."""
+        (conversations,) = self._connection.execute("SELECT count(*) FROM conversations").fetchone()
+        row = self._connection.execute(
+            "SELECT count(*), coalesce(sum(length(CAST(text AS BLOB))), 0),"
+            " coalesce(sum(tokens_read), 0), coalesce(sum(tokens_written), 0) FROM messages"
+        ).fetchone()
+        return conversations, *row
+
+    # ── the indexes ─────────────────────────────────────────────────────────────────────────
+
+    def _index(self, row: int, text: str) -> None:
+        if self.is_indexed:
+            search_index.add(self._connection, row, text)
+
+    def _revive(self, name: str, number: int, writer: str) -> None:
+        """Out of the indexes, if somebody thought that its writer is dead."""
+        found = self._row(name, number)
+        if found is None or found[3]:
+            return
+        if self.is_indexed:
+            search_index.remove(self._connection, found[0], searched(found[1], found[2]))
+        self._connection.execute(
+            "UPDATE messages SET state = ?, writer = ? WHERE id = ?",
+            (State.STREAMING.value, writer, found[0]),
+        )
+
+    def _row(self, name: str, number: int) -> tuple[int, str, str, str] | None:
+        """Id, text, names and writer."""
+        row: tuple[int, str, str, str] | None = self._connection.execute(
+            f"SELECT id, text, names, writer FROM messages WHERE {OF} AND number = ?",  # noqa: S608
+            (name, number),
+        ).fetchone()
+        return row
+
+    def _all_rows(self) -> Iterator[int]:
+        (last,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM messages").fetchone()
+        yield from range(last, 0, -1)
+
+
+# ── between cells and records ───────────────────────────────────────────────────────────────
+
+
+def searched(text: str, names: str) -> str:
+    """The text of a message, and what is attached to it."""
+    return f"{text}\n{names}" if names else text
+
+
+def _attached_names(content: Sequence[Message]) -> str:
+    sources = (p.source for m in content if m.role is Role.USER for p in m.parts)
+    return "\n".join(dict.fromkeys(s for s in sources if not WORDS_OF_OUR_OWN.fullmatch(s)))
+
+
+def _tokens(writing: Writing | None) -> tuple[int, int]:
+    """Read and written."""
+    if writing is None or writing.usage is None:
+        return 0, len(writing.token_ids) if writing else 0
+    return writing.usage.prompt_tokens, len(writing.token_ids) or writing.usage.new_tokens
+
+
+def _encoded(value: object) -> str:
+    return "" if value is None else json.encode(value).decode()
+
+
+def _conversation(row: Sequence[Any]) -> Conversation:
+    name, title, folder, first_day, created, updated, messages, leaf, fork_of = row
+    day = date.fromisoformat(first_day)
+    return Conversation(name, title, folder, day, created, updated, messages, leaf, fork_of)
+
+
+def _message(row: Sequence[Any]) -> StoredMessage:
+    number, parent, kind, state, text, created, content, reasoning, writing, covers = row
+    return StoredMessage(
+        number,
+        parent,
+        Kind(kind),
+        State(state),
+        text,
+        created,
+        json.decode(content, type=tuple[Message, ...]) if content else (),
+        reasoning,
+        json.decode(writing, type=Writing) if writing else None,
+        covers,
+    )
