@@ -6,11 +6,10 @@ control tokens. The marks are message_marks', the joining message_turns', the id
 control_tokens', the template's bounds template_sandbox's.
 """
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time
-from itertools import accumulate, chain, groupby, pairwise
+from itertools import chain, groupby, pairwise
 from time import monotonic
 
 from assistant.backends.base import Tokenizer
@@ -20,19 +19,26 @@ from assistant.backends.long_texts import LongTexts
 from assistant.backends.message_marks import (
     Content,
     Layout,
-    Owned,
     TornMarksError,
     notice_marks,
-    owned_stretches,
     read_marks,
     with_blanks,
     without_marks,
 )
 from assistant.backends.message_turns import Turn, ways
+from assistant.backends.part_counts import count_parts
 from assistant.backends.template_bounds import TimeUp, TooMuchError
 from assistant.backends.template_sandbox import RENDER_SECONDS, BoundedTemplate
 from assistant.errors import TemplateError
-from assistant.messages import ChatPrompt, PartTokens, RawPrompt, Rendered, Role, Span
+from assistant.messages import (
+    ChatPrompt,
+    PartTokens,
+    RawPrompt,
+    Rendered,
+    Role,
+    Span,
+    TokensInARow,
+)
 
 _MAX_QUOTE = 200  # characters of the template's own words
 _HINT = "Start a new conversation, or use another model"
@@ -66,11 +72,9 @@ class ChatTemplate:
         true_tokens = self._control_tokens.find(layout.text, layout.open_stretches)
         fixed = self._past_answers(layout, contents)
         runs = self._control_tokens.tokenize(layout.text, true_tokens, fixed)
-        return Rendered(
-            spans=mark_spans(layout.text, true_tokens),
-            token_ids=tuple(chain.from_iterable(run.token_ids for run in runs)),
-            parts=_count(layout, runs, contents, self._tokenizer),
-        )
+        parts, order = count_parts(layout, runs, contents, self._tokenizer)
+        ids = tuple(chain.from_iterable(run.token_ids for run in runs))
+        return Rendered(mark_spans(layout.text, true_tokens), ids, parts, order)
 
     def _past_answers(self, layout: Layout, contents: Sequence[Content]) -> list[Run]:
         """Answers of this model that stand in the text as they were written, with their ids."""
@@ -100,7 +104,8 @@ def render_raw(prompt: RawPrompt, tokenizer: Tokenizer) -> Rendered:
         before, after = tokenizer.frame
         ids = (*before, *(token for run in runs for token in run.token_ids), *after)
         spans = mark_spans(prompt.text, true_tokens)
-    return Rendered(spans, ids, (PartTokens(None, "prompt", len(ids)),))
+    parts = (PartTokens(None, "prompt", len(ids)),)
+    return Rendered(spans, ids, parts, (TokensInARow(0, len(ids)),))
 
 
 def _spans_of_ids(ids: Iterable[int], control_tokens: ControlTokens) -> Iterator[Span]:
@@ -227,60 +232,6 @@ class _Render:
         except (_Refused, TemplateError):
             return False
         return True
-
-
-def _count(
-    layout: Layout, runs: Sequence[Run], contents: Sequence[Content], tokenizer: Tokenizer
-) -> tuple[PartTokens, ...]:
-    """Give every token to the part in which its first byte lies; the counts add up."""
-    counts: Counter[tuple[int, int]] = Counter()
-    owned = list(owned_stretches(layout, contents))
-    at = 0
-    for run in runs:
-        if run.control_token is not None:
-            continue
-        while at < len(owned) and owned[at].end <= run.start:
-            at += 1
-        _count_owners(layout.text, run, owned, at, tokenizer, counts)
-    parts = [
-        PartTokens(message, source, counts[message, part])
-        for message, content in enumerate(contents)
-        for part, source in [
-            *enumerate(source for _, source in content.pieces),
-            *([(-1, "reasoning")] if counts[message, -1] else []),
-        ]
-    ]
-    rest = sum(len(run.token_ids) for run in runs) - sum(part.tokens for part in parts)
-    return (*parts, PartTokens(None, "template", rest))
-
-
-def _count_owners(
-    text: str,
-    run: Run,
-    owned: Sequence[Owned],
-    at: int,
-    tokenizer: Tokenizer,
-    counts: Counter[tuple[int, int]],
-) -> None:
-    """Count the tokens of a run for their owners; `owned[at]` is the first that may reach in."""
-    if not run.token_ids:
-        return
-    sizes = {token: len(tokenizer.piece(token)) for token in set(run.token_ids)}
-    # SentencePiece puts a blank in front that is not in the text.
-    is_padded = tokenizer.piece(run.token_ids[0])[:1] == b" " and text[run.start] != " "
-    first_bytes = list(accumulate(map(sizes.__getitem__, run.token_ids), initial=-is_padded))
-    first_bytes.pop()  # where a token after the last one would begin
-    size, place, token = 0, run.start, 0
-    while place < run.end:
-        owner = owned[at] if at < len(owned) else None
-        is_inside = owner is not None and owner.start <= place
-        end = run.end if owner is None else min(run.end, owner.end if is_inside else owner.start)
-        size += len(encode(text[place:end]))
-        before = token
-        token = bisect_left(first_bytes, size, before) if end < run.end else len(first_bytes)
-        if owner is not None and is_inside:
-            counts[owner.message, owner.part] += token - before
-        place, at = end, at + is_inside
 
 
 def _quote(err: Exception) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from assistant.backends.base import Backend, ModelSpec
 from assistant.backends.chat_template import ChatTemplate, render_raw
+from assistant.backends.recent import Recent
 from assistant.engine.base import GenerationRequest, Measure
 from assistant.engine.prefix_cache import PrefixCache, common_prefix
 from assistant.engine.run import OnEnd, Run
@@ -26,6 +27,7 @@ WORTH_WRITING = 256  # new tokens in a snapshot
 LAST_WORDS_SECONDS = 10.0  # for the disk, at the end
 SHARED_CANCEL_SECONDS = 0.5  # between two cancels that interrupt a step of others
 HOST_MEMORY_FOR_STATES = 512 * 2**20  # bytes
+REMEMBERED_TOKENS = 128 * 1024  # of prompts rendered before; with its text a token is 50 bytes
 
 
 class LoadedModel:
@@ -41,6 +43,7 @@ class LoadedModel:
         if (source := backend.chat_template) is not None:
             self._template = ChatTemplate(source, backend.tokenizer, backend.info.fingerprint)
         self._last_shared_cancel = -SHARED_CANCEL_SECONDS
+        self._rendered: Recent[Prompt, Rendered] = Recent(REMEMBERED_TOKENS)
 
     def take(self, work: Run | Scoring) -> None:
         """Give it to the scheduler."""
@@ -53,6 +56,13 @@ class LoadedModel:
         self.scheduler.add(work)
 
     def render(self, prompt: Prompt) -> Rendered:
+        rendered = self._rendered.get(prompt)
+        if rendered is None:
+            rendered = self._render(prompt)
+            self._rendered.put(prompt, rendered, len(rendered.token_ids))
+        return rendered
+
+    def _render(self, prompt: Prompt) -> Rendered:
         if not isinstance(prompt, ChatPrompt):
             return render_raw(prompt, self.backend.tokenizer)
         if self._template is None:
@@ -78,7 +88,8 @@ class LoadedModel:
         if (found := self._on_disk(rendered.token_ids, cached)) is not None:
             cached = self._cache.usable(rendered.token_ids, found[1])
         tokens = len(rendered.token_ids)
-        return Measure(tokens, rendered.parts, cached, self.scheduler.seconds_for(tokens - cached))
+        parts = rendered.parts_with_cached(cached)
+        return Measure(tokens, parts, cached, self.scheduler.seconds_for(tokens - cached))
 
     def new_run(
         self, request: GenerationRequest, asked_at: float, client: int, on_end: OnEnd

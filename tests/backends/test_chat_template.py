@@ -1,15 +1,18 @@
 """Chat templates over real families: the text of transformers, no message lost, no token forged."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
 import transformers.utils.chat_template_utils as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from vocabulary import ByteTokenizer, Vocabulary
 
 from assistant.backends.chat_template import ChatTemplate, is_marker, render_raw
@@ -120,8 +123,19 @@ def controls(rendered: Rendered) -> list[int]:
 
 
 def check_counts(rendered: Rendered) -> None:
-    assert sum(part.tokens for part in rendered.parts) == len(rendered.token_ids)
+    """The counts and their order add up, and so do the cached tokens of any beginning."""
+    tokens = len(rendered.token_ids)
+    assert sum(part.tokens for part in rendered.parts) == tokens
     assert all(part.tokens >= 0 for part in rendered.parts)
+    by_order = Counter[int]()
+    for row in rendered.order:
+        by_order[row.part] += row.tokens
+    assert dict(by_order) == {n: p.tokens for n, p in enumerate(rendered.parts) if p.tokens}
+    for cached in {0, 1, tokens // 3, tokens // 2, tokens - 2, tokens} & {*range(tokens + 1)}:
+        parts = rendered.parts_with_cached(cached)
+        assert sum(part.cached for part in parts) == cached
+        assert all(0 <= part.cached <= part.tokens for part in parts)
+        assert [replace(part, cached=0) for part in parts] == list(rendered.parts)
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -294,6 +308,29 @@ def test_tokens_are_counted_for_the_part_they_come_from(shared_data: Path) -> No
     counts = {part.source: part.tokens for part in rendered.parts}
     assert (counts["question"], counts["empty.py"], counts["a.py"]) == (6, 0, 10)
     check_counts(rendered)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_cached_tokens_are_those_of_the_parts_in_the_beginning(
+    shared_data: Path, name: str
+) -> None:
+    texts = [chr(0xE000 + number) * 5 for number in range(6)]
+    messages = tuple(
+        Message(role, tuple(Part(text, text) for text in texts[at : at + 2]))
+        for role, at in ((Role.USER, 0), (Role.ASSISTANT, 2), (Role.USER, 4))
+    )
+    rendered = compiled(shared_data, name).render(ChatPrompt(messages, DAY))
+    whole = rendered.text.encode()
+    places = {text: whole.index(text.encode()) for text in texts}
+    starts = list(accumulate((len(BYTES.piece(t)) for t in rendered.token_ids), initial=0))[:-1]
+    for cached in range(len(starts) + 1):
+        parts = rendered.parts_with_cached(cached)
+        found = {part.source: part.cached for part in parts if part.source in places}
+        assert found == {
+            text: sum(place <= start < place + len(text.encode()) for start in starts[:cached])
+            for text, place in places.items()
+        }
+        assert sum(part.cached for part in parts) == cached
 
 
 FAMILIES = {

@@ -33,7 +33,7 @@ from assistant.events import (
     Reason,
     TextChunk,
 )
-from assistant.messages import ChatPrompt, RawPrompt, Role, message
+from assistant.messages import ChatPrompt, Message, Part, RawPrompt, Role, message
 
 GREEDY = SamplingOptions(temperature=0.0)
 WARM = SamplingOptions(temperature=1.0)
@@ -533,6 +533,35 @@ def test_the_parts_of_a_measure_add_up(engine: Engine) -> None:
     assert measure.is_exact
     assert measure.tokens == len(engine.render(chat("How do I sort a list?")).token_ids)
     assert {part.source for part in measure.parts} == {"user", "template"}
+
+
+def test_what_is_cached_is_told_part_by_part(engine: Engine) -> None:
+    file, first, second = (
+        Part(long_text(150), "a.py"),
+        Part("\nWhat is it?", "question"),
+        Part("\nWhy is that?", "question"),
+    )
+    asked_before, prompt = (
+        ChatPrompt((Message(Role.USER, (file, question)),), date(2024, 2, 29))
+        for question in (first, second)
+    )
+    assert not any(part.cached for part in engine.render(asked_before).parts)
+    finished(engine.stream(GenerationRequest(asked_before, max_new_tokens=1)))
+    measure = engine.measure(prompt)
+    assert sum(part.cached for part in measure.parts) == measure.tokens_cached
+    told = {part.source: part for part in measure.parts}
+    assert told["a.py"].cached == told["a.py"].tokens
+    assert told["question"].cached < told["question"].tokens
+    assert 0 < told["template"].cached < told["template"].tokens
+    assert not any(part.cached for part in engine.render(asked_before).parts)
+
+
+def test_a_prompt_measured_twice_is_measured_alike(engine: Engine) -> None:
+    text = "".join(f"Line {number} says something\n" for number in range(600))
+    first = engine.measure(chat(text))
+    assert [engine.measure(chat(text)).parts for _ in range(2)] == [first.parts] * 2
+    longer = engine.render(chat(text + "x"))
+    assert list(longer.token_ids) == engine.tokenize(longer.text, has_control_tokens=True)
 
 
 def test_measure_render_and_tokenize_answer_while_a_prompt_is_read(engine: Engine) -> None:

@@ -364,6 +364,7 @@ def test_counts_before_an_answer_are_estimates_by_part() -> None:
         measure = engine.measure(ASKED.prompt)
     assert not measure.is_exact
     assert measure.tokens == sum(part.tokens for part in measure.parts)
+    assert not any(part.cached for part in measure.parts)
     sources = [part.source for part in measure.parts]
     assert sources == ["system", "question", "a.py", "template"]
 

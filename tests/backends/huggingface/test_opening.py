@@ -2,13 +2,13 @@
 
 import json
 import pickle
+import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-import re
 import torch
 import transformers
 from msgspec.structs import replace
