@@ -22,3 +22,13 @@ def duration_text(seconds: float) -> str:
         if count <= most:
             return f"{count} {unit}"
     return f"{round(seconds / 86400)} days"
+
+
+def age_text(then: float, now: float) -> str:
+    """`5 min ago`; both in seconds since the epoch."""
+    return f"{duration_text(max(0.0, now - then))} ago"
+
+
+def seconds_text(seconds: float) -> str:
+    """Short times with a decimal: 0.3 s, 4.2 s; longer ones as `duration_text`."""
+    return f"{seconds:.1f} s" if seconds < 9.95 else duration_text(seconds)
