@@ -4,6 +4,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -100,10 +101,11 @@ def _clusters(line: str) -> Iterator[Span]:
         yield Span(start, len(line))
 
 
+@lru_cache(maxsize=4096)
 def _joins_previous(char: str) -> bool:
-    if char.isascii():
-        return False
-    return unicodedata.category(char)[0] == "M" or "\u1160" <= char <= "\u11ff"
+    """Whether it is a mark, or the middle or end of a Korean syllable, in any form."""
+    first = unicodedata.normalize("NFKD", char)[0]
+    return unicodedata.category(first)[0] == "M" or "\u1160" <= first <= "\u11ff"
 
 
 def _merged(spans: Iterator[Span]) -> Iterator[Span]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from assistant.conversation.search_index import fold
 from assistant.rendering.found_words import FoundWords
 
-LETTERS = "aAbsSßeéE\u0301Ïç\u0327ﬁ½İ你好かが\u3099가\u1100\u1161각ﾊﾞ \t\0.-_"
+LETTERS = "aAbsSßeéE\u0301Ïç\u0327ﬁ½İ你好かが\u3099가\u1100\u1161각ﾊﾞ\uffa1\uffc2 \t\0.-_"
 texts = st.text(st.sampled_from(LETTERS), max_size=12)
 
 
