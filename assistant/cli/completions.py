@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
 VARIABLE = "_LLMCHAT_COMPLETE"  # set by the shell's script; its value says what is wanted
+MOST_OFFERED = 50  # conversations
 
 
 def complete_models(incomplete: str) -> list[str]:
@@ -20,6 +21,22 @@ def complete_prompts(incomplete: str) -> list[str]:
     from assistant.prompts.folders import prompt_names
 
     return [name for name in prompt_names() if name.startswith(incomplete)]
+
+
+def complete_conversations(incomplete: str) -> list[str]:
+    """The newest first. Their titles are not offered: a shell would read them as its own words."""
+    import sqlite3
+    from contextlib import closing, suppress
+
+    from assistant import paths
+
+    found: list[str] = []
+    place = f"{(paths.data_folder() / 'history.db').as_uri()}?mode=ro"
+    with suppress(sqlite3.Error), closing(sqlite3.connect(place, timeout=0.1, uri=True)) as db:
+        # The store would import what an engine needs.
+        rows = db.execute("SELECT name FROM conversations ORDER BY updated DESC, id DESC")
+        found = [name for (name,) in rows if name.startswith(incomplete)]
+    return found[:MOST_OFFERED]
 
 
 def complete_settings(incomplete: str) -> list[str]:

@@ -30,6 +30,14 @@ OWN_COMMANDS = {
         "See and stop the engines that stay in the background.",
         ("status", "start", "stop", "logs", "cache"),
     ),
+    "history": Entry(
+        "history_command",
+        "See, search, export and delete past conversations.",
+        (
+            *("list_", "show", "search", "rename", "fork", "export", "import_", "delete"),
+            *("stats", "compact", "replay"),
+        ),
+    ),
     "trust": Entry(
         "trust_command",
         "Use what a project brings: .llmchat.toml and .llmchat/prompts.",
