@@ -7,7 +7,7 @@ then wants to write is refused by SQLite without waiting.
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,8 +15,9 @@ from assistant.conversation.storage_fault import StorageFault
 
 PATIENCE_SECONDS = 5.0  # with other processes that write
 FIRST_SOUND_WAL = (3, 51, 3)  # older ones can damage a file in which two processes write
-PRAGMAS = ("foreign_keys = ON", "trusted_schema = OFF", "secure_delete = ON")
+PRAGMAS = ("foreign_keys = ON", "trusted_schema = OFF", "secure_delete = ON", "temp_store = MEMORY")
 DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+NOT_TEXT = "Could not decode to UTF-8"
 
 
 class Database:
@@ -36,9 +37,9 @@ class Database:
         """Readable by nobody else. Raises `StorageFault`."""
         with faults():
             if not may_write:
-                return cls(_connect(f"file:{quote(os.fspath(path))}?mode=ro"))
+                return cls(_connect(f"file:{quote(os.fsencode(path))}?mode=ro"))
             _keep_private(path)
-            database = cls(_connect(f"file:{quote(os.fspath(path))}?mode=rw"))
+            database = cls(_connect(f"file:{quote(os.fsencode(path))}?mode=rw"))
             try:
                 database._choose_journal()
             except BaseException:
@@ -47,13 +48,23 @@ class Database:
             return database
 
     def _choose_journal(self) -> None:
-        """Where a write-ahead log is refused, or not safe, an emptied journal does."""
-        wanted = "WAL" if sqlite3.sqlite_version_info >= FIRST_SOUND_WAL else "TRUNCATE"
-        mode = self.connection.execute(f"PRAGMA journal_mode = {wanted}").fetchone()[0]
-        if wanted == "WAL" and mode != "wal":
-            mode = self.connection.execute("PRAGMA journal_mode = TRUNCATE").fetchone()[0]
-        self._is_wal = mode == "wal"
+        """A write-ahead log where that is safe and possible, else a journal that is emptied.
+
+        While another process has the file open its choice stays; nobody waits for that.
+        """
+        self.wait_no_more()
+        is_sound = sqlite3.sqlite_version_info >= FIRST_SOUND_WAL
+        for wanted in ("WAL", "TRUNCATE") if is_sound else ("TRUNCATE",):
+            with suppress(sqlite3.OperationalError):
+                self.connection.execute(f"PRAGMA journal_mode = {wanted}").fetchone()
+            if self._journal_mode() == wanted.lower():
+                break
+        self._wait(PATIENCE_SECONDS)
+        self._is_wal = self._journal_mode() == "wal"
         self.connection.execute("PRAGMA synchronous = FULL")
+
+    def _journal_mode(self) -> str:
+        return str(self.connection.execute("PRAGMA journal_mode").fetchone()[0])
 
     @contextmanager
     def transaction(self, *, may_be_lost: bool = False) -> Iterator[sqlite3.Connection]:
@@ -83,10 +94,7 @@ class Database:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Raises `StorageFault`, also for cells that hold no record."""
         with faults():
-            try:
-                yield self.connection
-            except ValueError as err:  # msgspec's are, and those of dates and StrEnums
-                raise StorageFault(str(err), is_damage=True) from err
+            yield self.connection
 
     def empty_journal(self) -> None:
         """Nothing of what was deleted stays in a write-ahead log. Raises `StorageFault`."""
@@ -96,7 +104,10 @@ class Database:
 
     def wait_no_more(self) -> None:
         """For a file that is in somebody else's hands."""
-        self.connection.execute("PRAGMA busy_timeout = 0")
+        self._wait(0.0)
+
+    def _wait(self, seconds: float) -> None:
+        self.connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
     def close(self) -> None:
         self.connection.close()
@@ -107,12 +118,11 @@ def faults() -> Iterator[None]:
     """What the place does wrong becomes a `StorageFault`; what we do wrong stays what it is."""
     try:
         yield
-    except sqlite3.OperationalError as err:
-        raise StorageFault(_reason(err)) from err
     except sqlite3.DatabaseError as err:
-        if type(err) is not sqlite3.DatabaseError:
+        if type(err) not in (sqlite3.DatabaseError, sqlite3.OperationalError):
             raise
-        raise StorageFault(_reason(err), is_damage=_name_of(err).startswith(DAMAGE)) from err
+        is_damage = _name_of(err).startswith(DAMAGE) or str(err).startswith(NOT_TEXT)
+        raise StorageFault(str(err), is_damage=is_damage) from err
     except OSError as err:
         raise StorageFault(err.strerror or str(err)) from err
 
@@ -149,7 +159,3 @@ def _keep_private(path: Path) -> None:
 
 def _name_of(err: sqlite3.Error) -> str:
     return str(getattr(err, "sqlite_errorname", ""))
-
-
-def _reason(err: sqlite3.Error) -> str:
-    return str(err) or type(err).__name__

@@ -140,7 +140,9 @@ def _was_cut_off(database: Database) -> bool:
     """Whether an answer was coming when the machine went down."""
     with database.reading():
         found = Tables(database, is_indexed=True).writers()
-    return any(not writers.is_of_this_boot(writer) for writer in found)
+    return any(
+        not writers.is_of_this_boot(writer) and not writers.is_writing(writer) for writer in found
+    )
 
 
 def _mend_indexes(database: Database) -> None:

@@ -37,6 +37,7 @@ class Places:
         self._memory: Tables | None = None
         self._copies: dict[str, _Copy] = {}
         self._is_together = False
+        self._is_failing = False  # the disk, and the user was told
 
     @property
     def is_lasting(self) -> bool:
@@ -244,15 +245,20 @@ class Places:
             return None
 
     def _give_up(self, fault: StorageFault) -> None:
-        """On the disk; it stays read as long as that works."""
+        """On the disk; it is still read as long as that works."""
         opened = self._opened
         assert opened is not None
-        if not opened.may_write:
-            return
-        opened.may_write = False
-        self.notices.append(f"{opening.KEPT_IN_MEMORY} from now on: {opened.path}: {fault.reason}")
-        if fault.is_damage:
+        if fault.is_damage and not self.is_read_only:
             opening.note_damage(opened.path)
+        if opened.may_write:
+            opened.may_write = False
+            what = f"{opening.KEPT_IN_MEMORY} from now on"
+        elif not self._is_failing:
+            what = "what was kept cannot be read"
+        else:
+            return
+        self._is_failing = True
+        self.notices.append(f"{what}: {opened.path}: {fault.reason}")
         if self.disk is not None:
             self.disk.database.wait_no_more()
 

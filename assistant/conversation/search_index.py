@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 SHORTEST_SUBSTRING = 3  # characters; the words find what is shorter
 MOST_INDEX_TERMS = 24  # that the indexes are asked for; the text decides about the others
 CREATE = (
-    "CREATE VIRTUAL TABLE words USING fts5(text, content='',"
+    "CREATE VIRTUAL TABLE words USING fts5(text, content='', columnsize=0,"
     " tokenize=\"unicode61 remove_diacritics 2 tokenchars '_'\")",
-    "CREATE VIRTUAL TABLE trigrams USING fts5(text, content='', detail=none,"
+    "CREATE VIRTUAL TABLE trigrams USING fts5(text, content='', columnsize=0, detail=none,"
     ' tokenize="trigram case_sensitive 1")',
 )
 CJK = (
@@ -73,9 +73,8 @@ def _term(text: str) -> Term:
     if len(text) < SHORTEST_SUBSTRING:
         is_sure = all(_is_of_word(c) or _is_between_words(c) for c in text)
         return Term(text, tuple(_sure_runs([text])) if is_sure else (), ())
-    starts = range(0, len(text) - SHORTEST_SUBSTRING, SHORTEST_SUBSTRING)
-    pieces = [text[at : at + SHORTEST_SUBSTRING] for at in starts]
-    return Term(text, (), tuple(dict.fromkeys([*pieces, text[-SHORTEST_SUBSTRING:]])))
+    starts = range(len(text) - SHORTEST_SUBSTRING + 1)
+    return Term(text, (), tuple(text[at : at + SHORTEST_SUBSTRING] for at in starts))
 
 
 def _sure_runs(texts: Sequence[str]) -> Iterator[str]:
@@ -141,25 +140,39 @@ def size_bytes(connection: "Connection") -> int:
 
 def candidates(connection: "Connection", terms: Sequence[Term]) -> Iterator[int] | None:
     """Rows that may hold all the terms, the last added first; None: any row may."""
-    asked = {
-        "trigrams": list(dict.fromkeys(piece for term in terms for piece in term.trigrams)),
-        "words": list(dict.fromkeys(piece for term in terms for piece in term.words)),
-    }
-    asked = {table: pieces[:MOST_INDEX_TERMS] for table, pieces in asked.items() if pieces}
-    if not asked:
+    trigrams = dict.fromkeys(piece for term in terms for piece in term.trigrams)
+    words = dict.fromkeys(piece for term in terms for piece in term.words)
+    by_trigrams = _rows(connection, "trigrams", _some(list(trigrams)))
+    by_words = _rows(connection, "words", _some(list(words)))
+    if trigrams and words:
+        return _in_both(by_trigrams, by_words)
+    if not trigrams and not words:
         return None
-    (first, pieces), *others = asked.items()
-    condition = f"{first} MATCH ?"
-    values = [_match(first, pieces)]
-    for table, more in others:
-        condition += f" AND rowid IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)"  # noqa: S608
-        values.append(_match(table, more))
-    return _rows(connection, f"SELECT rowid FROM {first} WHERE {condition}", values)  # noqa: S608
+    return by_trigrams if trigrams else by_words
 
 
-def _rows(connection: "Connection", query: str, values: Sequence[str]) -> Iterator[int]:
+def _some(pieces: Sequence[str]) -> Sequence[str]:
+    """Evenly."""
+    return pieces[:: -(-len(pieces) // MOST_INDEX_TERMS) or 1]
+
+
+def _in_both(left: Iterator[int], right: Iterator[int]) -> Iterator[int]:
+    """Of two falling sequences. SQLite would look up each row of one in the other by itself."""
+    one, other = next(left, 0), next(right, 0)
+    while one and other:
+        if one > other:
+            one = next(left, 0)
+        elif one < other:
+            other = next(right, 0)
+        else:
+            yield one
+            one, other = next(left, 0), next(right, 0)
+
+
+def _rows(connection: "Connection", table: str, pieces: Sequence[str]) -> Iterator[int]:
     """Closed when nobody reads on: an open one keeps other processes from writing."""
-    with closing(connection.execute(f"{query} ORDER BY rowid DESC", values)) as cursor:
+    query = f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY rowid DESC"  # noqa: S608
+    with closing(connection.execute(query, (_match(table, pieces),))) as cursor:
         for (row,) in cursor:
             yield row
 

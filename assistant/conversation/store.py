@@ -4,10 +4,9 @@ Nothing is overwritten: an answer that is written again, or a question that is c
 message with the same parent. What the disk refuses is kept in memory until the process ends.
 """
 
-import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from assistant import paths
-from assistant.conversation import writers
+from assistant.conversation import known_names, searching, writers
 from assistant.conversation.records import (
     Conversation,
     HistoryStats,
@@ -34,12 +33,7 @@ if TYPE_CHECKING:
     from assistant.conversation.tables import Tables
 
 FILE = "history.db"
-LETTERS = "abcdefghjkmnpqrstvwxyz"
-ALPHABET = "0123456789" + LETTERS  # Crockford's base 32: none of them looks like another
-NAME_LENGTH = 5  # characters
 LARGEST_NUMBER = 2**62
-MOST_NEAR_NAMES = 5
-LIST_COMMAND = "llmchat history list"
 
 
 class Store:
@@ -88,7 +82,9 @@ class Store:
     def begin(self, title: str, folder: str, first_day: date) -> Conversation:
         now = time.time()
         with self._places.guard:
-            conversation = Conversation(self._new_name(), title, folder, first_day, now, now)
+            conversation = Conversation(
+                known_names.new_name(self._places), title, folder, first_day, now, now
+            )
             return self._insert(conversation, ())
 
     def latest(self) -> Conversation | None:
@@ -96,19 +92,9 @@ class Store:
         return next(iter(self.conversations(1)), None)
 
     def find(self, word: str) -> Conversation:
-        """By its name, or the beginning of it if no other name begins like that."""
-        word = word.strip().lower()
-        found = self._names(word)
-        if word in found:
-            found = [word]
-        if not word or not found:
-            raise InputError(f"there is no conversation {word!r}{self._near(word)}", LIST_COMMAND)
-        if len(found) > 1:
-            some = ", ".join(found[:MOST_NEAR_NAMES])
-            raise InputError(
-                f"{len(found)} conversations begin with {word!r}: {some}", LIST_COMMAND
-            )
-        return self._conversation(found[0])
+        """By its name, or a beginning that no other name has."""
+        with self._places.guard:
+            return known_names.find_meant(self._places, word)
 
     def conversations(self, limit: int | None = None, offset: int = 0) -> list[Conversation]:
         """Those that were used last come first."""
@@ -139,7 +125,7 @@ class Store:
             now = time.time()
             new = replace(
                 old,
-                name=self._new_name(),
+                name=known_names.new_name(self._places),
                 created=now,
                 updated=now,
                 messages=len(messages),
@@ -169,7 +155,7 @@ class Store:
         stored = [storable(_not_streaming(message)) for message in messages]
         with self._places.guard:
             name = conversation.name
-            known = self._places.read(name, lambda tables: tables.conversation(name))
+            known = known_names.find_named(self._places, name)
             if known is not None:
                 if self.messages(name) == sorted(stored, key=lambda message: message.number):
                     return known
@@ -283,30 +269,7 @@ class Store:
         Terms stand between blanks or in quotes. Neither case nor accents count. One of one or two
         letters has to be a word of its own. Raises `InputError` for a query without any.
         """
-        from assistant.conversation.search_index import terms_of  # see `open`
-
-        terms = terms_of(query)
-        if not terms:
-            raise InputError("there is nothing to search for", "llmchat history search quicksort")
-
-        def search(tables: "Tables") -> list[Hit]:
-            hits: list[Hit] = []
-            with closing(tables.search(terms)) as found:
-                for name, message in found:
-                    if self._places.is_moved(tables, name):
-                        continue
-                    conversation = conversations.get(name) or tables.conversation(name)
-                    assert conversation is not None
-                    conversations[name] = conversation
-                    hits.append(Hit(conversation, message))
-                    if len(hits) >= limit:
-                        break
-            return hits
-
-        conversations: dict[str, Conversation] = {}
-        hits = [hit for some in self._places.read_everywhere(search) for hit in some]
-        hits.sort(key=lambda hit: hit.message.created, reverse=True)
-        return hits[:limit]
+        return searching.search(self._places, query, limit)
 
     def stats(self) -> HistoryStats:
         """What a moved conversation has left on the disk is counted twice."""
@@ -346,7 +309,7 @@ class Store:
 
         def add(tables: "Tables") -> tuple[StoredMessage, Conversation | None]:
             if tables.conversation(name) is None:
-                raise _no_conversation(name)
+                raise known_names.no_conversation(name)
             if message.parent and tables.message(name, message.parent) is None:
                 raise _no_message(name, message.parent)
             new = replace(message, number=tables.next_number(name))
@@ -362,9 +325,9 @@ class Store:
             return new
 
     def _conversation(self, name: str) -> Conversation:
-        found = self._places.read(name, lambda tables: tables.conversation(name))
+        found = known_names.find_named(self._places, name)
         if found is None:
-            raise _no_conversation(name)
+            raise known_names.no_conversation(name)
         return found
 
     def _message(self, name: str, number: int) -> StoredMessage:
@@ -375,25 +338,6 @@ class Store:
         if found is None:
             raise _no_message(name, number)
         return found
-
-    def _names(self, beginning: str) -> list[str]:
-        """Of conversations that begin so, those that were used last first."""
-        found = self._places.read_everywhere(lambda tables: tables.names(beginning))
-        return list(dict.fromkeys(name for names in found for name in names))
-
-    def _near(self, word: str) -> str:
-        from difflib import get_close_matches  # takes 3 ms, for mistakes only
-
-        near = get_close_matches(word, self._names(""), MOST_NEAR_NAMES, 0.6)
-        return f"; there is {', '.join(near)}" if near else ""
-
-    def _new_name(self) -> str:
-        while True:
-            dice = os.urandom(NAME_LENGTH)
-            first = LETTERS[dice[0] % len(LETTERS)]
-            name = first + "".join(ALPHABET[number % len(ALPHABET)] for number in dice[1:])
-            if not self._names(name):
-                return name
 
 
 def _new(
@@ -415,10 +359,6 @@ def _not_streaming(message: StoredMessage) -> StoredMessage:
     """Nobody goes on writing a copy."""
     is_cut = message.state is State.STREAMING
     return replace(message, state=State.INTERRUPTED) if is_cut else message
-
-
-def _no_conversation(name: str) -> InputError:
-    return InputError(f"there is no conversation {name!r}", LIST_COMMAND)
 
 
 def _no_message(name: str, number: int) -> InputError:

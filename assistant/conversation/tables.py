@@ -6,6 +6,7 @@ The caller has begun the transaction, or reads. What there is not is None, or no
 import re
 import time
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from datetime import date
 from typing import Any
 
@@ -15,6 +16,7 @@ from assistant.conversation import search_index
 from assistant.conversation.database import Database
 from assistant.conversation.records import Conversation, Kind, State, StoredMessage, Writing
 from assistant.conversation.search_index import Term
+from assistant.conversation.storage_fault import StorageFault
 from assistant.conversation.whole_characters import whole_characters
 from assistant.messages import Message, Role
 
@@ -227,18 +229,43 @@ class Tables:
 
     def search(self, terms: Sequence[Term]) -> Generator[tuple[str, StoredMessage], None, None]:
         """Names of conversations, and messages in which all terms occur; the last added first."""
-        found = search_index.candidates(self._connection, terms) if self.is_indexed else None
-        for row in self._all_rows() if found is None else found:
+        for row in self._candidates(terms):
             cells = self._connection.execute(
-                "SELECT (SELECT name FROM conversations WHERE id = conversation), names, writer,"
-                f" {MESSAGE_COLUMNS} FROM messages WHERE id = ?",
+                "SELECT text, names, writer FROM messages WHERE id = ?",
                 (row,),
             ).fetchone()
             if cells is None or cells[2]:
                 continue
-            text = search_index.fold(searched(cells[7], cells[1]))
+            text = search_index.fold(searched(cells[0], cells[1]))
             if all(term.text in text for term in terms):
-                yield cells[0], _message(cells[3:])
+                name, *found = self._connection.execute(
+                    "SELECT (SELECT name FROM conversations WHERE id = conversation),"  # noqa: S608
+                    f" {MESSAGE_COLUMNS} FROM messages WHERE id = ?",
+                    (row,),
+                ).fetchone()
+                yield name, _message(found)
+
+    def _candidates(self, terms: Sequence[Term]) -> Iterator[int]:
+        if not self.is_indexed:
+            return self._all_rows()
+        found = search_index.candidates(self._connection, terms)
+        return self._rows_with(terms[0].text) if found is None else found
+
+    def _all_rows(self) -> Iterator[int]:
+        (last,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM messages").fetchone()
+        yield from range(last, 0, -1)
+
+    def _rows_with(self, signs: str) -> Iterator[int]:
+        """Or with other characters than those of ASCII: folding may make any signs of them."""
+        cursor = self._connection.execute(
+            "SELECT id FROM messages WHERE instr(text, ?1) OR instr(names, ?1)"
+            " OR length(text) <> length(CAST(text AS BLOB))"
+            " OR length(names) <> length(CAST(names AS BLOB)) ORDER BY id DESC",
+            (signs,),
+        )
+        with closing(cursor):
+            for (row,) in cursor:
+                yield row
 
     def counts(self) -> tuple[int, int, int, int, int]:
         """Conversations, messages, bytes of their texts, tokens read and written."""
@@ -275,10 +302,6 @@ class Tables:
         ).fetchone()
         return row
 
-    def _all_rows(self) -> Iterator[int]:
-        (last,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM messages").fetchone()
-        yield from range(last, 0, -1)
-
 
 # ── between cells and records ───────────────────────────────────────────────────────────────
 
@@ -294,10 +317,11 @@ def _attached_names(content: Sequence[Message]) -> str:
 
 
 def _tokens(writing: Writing | None) -> tuple[int, int]:
-    """Read and written."""
+    """Read and written. Answers that were written at once have read the same prompt."""
     if writing is None or writing.usage is None:
         return 0, len(writing.token_ids) if writing else 0
-    return writing.usage.prompt_tokens, len(writing.token_ids) or writing.usage.new_tokens
+    read = 0 if writing.candidate else writing.usage.prompt_tokens
+    return read, len(writing.token_ids)
 
 
 def _encoded(value: object) -> str:
@@ -305,22 +329,30 @@ def _encoded(value: object) -> str:
 
 
 def _conversation(row: Sequence[Any]) -> Conversation:
+    """Raises `StorageFault`."""
     name, title, folder, first_day, created, updated, messages, leaf, fork_of = row
-    day = date.fromisoformat(first_day)
+    try:
+        day = date.fromisoformat(first_day)
+    except ValueError as err:
+        raise StorageFault(f"a conversation cannot be read: {err}", is_damage=True) from err
     return Conversation(name, title, folder, day, created, updated, messages, leaf, fork_of)
 
 
 def _message(row: Sequence[Any]) -> StoredMessage:
+    """Raises `StorageFault`."""
     number, parent, kind, state, text, created, content, reasoning, writing, covers = row
-    return StoredMessage(
-        number,
-        parent,
-        Kind(kind),
-        State(state),
-        text,
-        created,
-        json.decode(content, type=tuple[Message, ...]) if content else (),
-        reasoning,
-        json.decode(writing, type=Writing) if writing else None,
-        covers,
-    )
+    try:
+        return StoredMessage(
+            number,
+            parent,
+            Kind(kind),
+            State(state),
+            text,
+            created,
+            json.decode(content, type=tuple[Message, ...]) if content else (),
+            reasoning,
+            json.decode(writing, type=Writing) if writing else None,
+            covers,
+        )
+    except ValueError as err:  # msgspec's are, too
+        raise StorageFault(f"a message cannot be read: {err}", is_damage=True) from err
