@@ -9,18 +9,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-from msgspec.structs import replace
-
 from assistant.conversation import opening, search_index
+from assistant.conversation.copies import Copies
 from assistant.conversation.database import Database
+from assistant.conversation.known_names import no_conversation
 from assistant.conversation.opening import OpenedFile
 from assistant.conversation.records import Conversation, StoredMessage
 from assistant.conversation.schema import create_tables
 from assistant.conversation.storage_fault import StorageFault
 from assistant.conversation.tables import Tables
 from assistant.errors import InputError
-
-MOST_COPIES = 8  # conversations that this process used last
 
 T = TypeVar("T")
 
@@ -35,7 +33,8 @@ class Places:
         database = opened and opened.database
         self.disk = Tables(database, is_indexed=True) if database else None
         self._memory: Tables | None = None
-        self._copies: dict[str, _Copy] = {}
+        self.copies = Copies()
+        self._begun: dict[str, Conversation] = {}  # nothing was said in them yet
         self._is_together = False
         self._is_failing = False  # the disk, and the user was told
 
@@ -58,6 +57,7 @@ class Places:
     def read(self, name: str, work: Callable[[Tables], T]) -> T | None:
         """`work` where the conversation lives; None when nothing can be read there."""
         with self.guard:
+            self._write_begun()
             tables = self._memory if self._is_in_memory(name) else self.disk
             if tables is None:
                 return None
@@ -66,11 +66,12 @@ class Places:
                     return work(tables)
             except StorageFault as fault:
                 self._give_up(fault)
-                return work(self._moved(name)) if name in self._copies else None
+                return work(self._moved(name)) if name in self.copies else None
 
     def read_everywhere(self, work: Callable[[Tables], T]) -> list[T]:
         """Of the disk first; where nothing can be read there is nothing."""
         with self.guard:
+            self._write_begun()
             found = (self._read(tables, work) for tables in self._all())
             return [one for one in found if one is not None]
 
@@ -87,34 +88,12 @@ class Places:
             index = self._read(disk, lambda _: search_index.size_bytes(disk.database.connection))
             return opening.size_bytes(self._opened.path), index or 0
 
-    # ── copies of what this process uses, should the disk fail ──────────────────────────────
-
-    def keep_copy(
-        self,
-        name: str,
-        conversation: Conversation | None = None,
-        messages: Sequence[StoredMessage] = (),
-    ) -> None:
-        copy = self._copies.pop(name, None)
-        if copy is None and conversation is not None:
-            copy = _Copy(conversation)
-        if copy is None or not self.is_lasting:
-            return
-        copy.conversation = conversation or copy.conversation
-        copy.messages.update((message.number, message) for message in messages)
-        self._copies[name] = copy
-        while len(self._copies) > MOST_COPIES:
-            del self._copies[next(iter(self._copies))]
-
-    def extend_copy(self, name: str, number: int, text: str, reasoning: str) -> None:
-        copy = self._copies.get(name)
-        old = copy and copy.messages.get(number)
-        if copy and old:
-            copy.messages[number] = replace(
-                old, text=old.text + text, reasoning=old.reasoning + reasoning
-            )
-
     # ── writing ─────────────────────────────────────────────────────────────────────────────
+
+    def begin(self, conversation: Conversation) -> None:
+        """It is written together with its first message, which spares a wait for the disk."""
+        with self.guard:
+            self._begun[conversation.name] = conversation
 
     def write(
         self,
@@ -131,20 +110,28 @@ class Places:
         raises `InputError` rather than writing into memory; also when there is no such
         conversation.
         """
+
         with self.guard:
-            if self.is_lasting and self.disk and not self._is_in_memory(name):
+            begun = self._begun.get(name)
+            while True:
+                is_unknown = is_new or begun is not None
+                tables = self._place_of(name, is_new=is_unknown, must_last=must_last)
                 try:
-                    with self.disk.database.transaction(may_be_lost=may_be_lost):
-                        return work(self.disk)
+                    with tables.database.transaction(may_be_lost=may_be_lost):
+                        if begun is not None:
+                            tables.insert_conversation(begun)
+                        done = work(tables)
                 except StorageFault as fault:
-                    if self._is_together:
+                    if self._is_together or tables is not self.disk:
                         raise
-                    self._give_up(fault)
-            if must_last and self._opened is not None and not self._is_in_memory(name):
-                raise self._refusal()
-            tables = self._in_memory() if is_new else self._moved(name)
-            with tables.database.transaction():
-                return work(tables)
+                    self._give_up(fault)  # and then into memory
+                else:
+                    self._begun.pop(name, None)
+                    return done
+
+    def _write_begun(self) -> None:
+        for name in list(self._begun):
+            self.write(name, lambda _: None)
 
     def delete(self, names: Sequence[str]) -> None:
         """From both. Raises `InputError` when the disk refuses; all of them are there then."""
@@ -156,7 +143,7 @@ class Places:
                     for name in names:
                         self._memory.delete(name)
             for name in names:
-                self._copies.pop(name, None)
+                self.copies.forget(name)
 
     def _delete_from(self, disk: Tables, names: Sequence[str]) -> None:
         assert self._opened is not None
@@ -195,6 +182,16 @@ class Places:
             finally:
                 self._is_together = False
 
+    def _place_of(self, name: str, *, is_new: bool, must_last: bool) -> Tables:
+        """See `write`."""
+        if self._is_in_memory(name):
+            return self._in_memory()
+        if self.is_lasting and self.disk is not None:
+            return self.disk
+        if must_last and self._opened is not None:
+            raise self._refusal()
+        return self._in_memory() if is_new else self._moved(name)
+
     # ── the move ────────────────────────────────────────────────────────────────────────────
 
     def _moved(self, name: str) -> Tables:
@@ -209,19 +206,18 @@ class Places:
         return memory
 
     def _known(self, name: str) -> tuple[Conversation, list[StoredMessage]]:
-        copy = self._copies.get(name)
         if self.disk is not None:
             try:
                 with self.disk.database.reading():
                     conversation = self.disk.conversation(name)
                     messages = self.disk.messages(name)
             except StorageFault:
-                if copy is not None:
-                    return copy.conversation, copy.in_order()
+                if copy := self.copies.get(name):
+                    return copy
                 raise self._refusal() from None
             if conversation is not None:
                 return conversation, messages
-        raise InputError(f"there is no conversation {name!r}", "llmchat history list")
+        raise no_conversation(name)
 
     def _in_memory(self) -> Tables:
         if self._memory is None:
@@ -266,12 +262,3 @@ class Places:
         assert self._opened is not None
         why = reason or (self.notices[-1] if self.notices else "it cannot be written")
         return InputError(f"the history in {self._opened.path} cannot be changed: {why}")
-
-
-class _Copy:
-    def __init__(self, conversation: Conversation) -> None:
-        self.conversation = conversation
-        self.messages: dict[int, StoredMessage] = {}
-
-    def in_order(self) -> list[StoredMessage]:
-        return [self.messages[number] for number in sorted(self.messages)]

@@ -85,7 +85,9 @@ class Store:
             conversation = Conversation(
                 known_names.new_name(self._places), title, folder, first_day, now, now
             )
-            return self._insert(conversation, ())
+            self._places.begin(conversation)
+            self._places.copies.keep(conversation.name, conversation)
+            return conversation
 
     def latest(self) -> Conversation | None:
         """The one that was used last."""
@@ -116,7 +118,7 @@ class Store:
         with self._places.guard:
             conversation = self._conversation(name)
             self._places.write(name, lambda tables: tables.rename(name, title), must_last=True)
-            self._places.keep_copy(name, replace(conversation, title=title))
+            self._places.copies.keep(name, replace(conversation, title=title))
 
     def fork(self, name: str, number: int) -> Conversation:
         """A new conversation with the messages that lead to this one, and their numbers."""
@@ -181,7 +183,7 @@ class Store:
                 return []
             self._message(name, end)
             messages = self._places.read(name, lambda tables: tables.branch(name, end)) or []
-            self._places.keep_copy(name, conversation, messages)
+            self._places.copies.keep(name, conversation, messages)
             return messages
 
     def messages(self, name: str) -> list[StoredMessage]:
@@ -204,7 +206,7 @@ class Store:
                 self._message(name, number)
             conversation = self._conversation(name)
             self._places.write(name, lambda tables: tables.set_leaf(name, number))
-            self._places.keep_copy(name, replace(conversation, leaf=number))
+            self._places.copies.keep(name, replace(conversation, leaf=number))
 
     def add_question(
         self, name: str, parent: int, text: str, content: tuple[Message, ...]
@@ -228,7 +230,7 @@ class Store:
                 lambda tables: tables.extend(name, number, text, reasoning, writer),
                 may_be_lost=True,
             )
-            self._places.extend_copy(name, number, text, reasoning)
+            self._places.copies.extend(name, number, text, reasoning)
 
     def end_answer(
         self, name: str, number: int, state: State, text: str, reasoning: str, writing: Writing
@@ -244,7 +246,7 @@ class Store:
         writing = replace(writing, error=whole_characters(writing.error))
         with self._places.guard, suppress(InputError):
             ended = self._places.write(name, end)
-            self._places.keep_copy(name, messages=[ended] if ended else [])
+            self._places.copies.keep(name, messages=[ended] if ended else [])
 
     def add_summary(
         self, name: str, parent: int, text: str, covers: int, writing: Writing | None
@@ -301,7 +303,7 @@ class Store:
             return inserted
 
         new = self._places.write(name, insert, is_new=True, must_last=must_last)
-        self._places.keep_copy(name, new, messages)
+        self._places.copies.keep(name, new, messages)
         return new
 
     def _add(self, name: str, message: StoredMessage) -> StoredMessage:
@@ -321,7 +323,7 @@ class Store:
         with self._places.guard:
             message = storable(message)
             new, conversation = self._places.write(name, add)
-            self._places.keep_copy(name, conversation, [new])
+            self._places.copies.keep(name, conversation, [new])
             return new
 
     def _conversation(self, name: str) -> Conversation:
