@@ -26,6 +26,7 @@ LAST_SECOND = 253_402_300_799  # of the year 9999
 LARGEST_NUMBER = 2**31
 MOST_SAID = 160  # characters of an error, which may repeat what is in the file
 NAME = re.compile(r"[a-z][a-z0-9]{1,31}")
+FORK = re.compile(rf"{NAME.pattern}\.[1-9][0-9]{{0,9}}")
 
 T = TypeVar("T")
 
@@ -187,6 +188,8 @@ def _check_conversation(conversation: Conversation, lines: _Lines) -> None:
         lines.refuse(f"a conversation cannot be named {conversation.name[:80]!r}")
     if not 0 <= conversation.messages < LARGEST_NUMBER:
         lines.refuse(f"it cannot have {conversation.messages} messages")
+    if conversation.fork_of and FORK.fullmatch(conversation.fork_of) is None:
+        lines.refuse(f"it cannot be a fork of {conversation.fork_of[:80]!r}")
     for seconds in (conversation.created, conversation.updated):
         _check_time(seconds, lines)
 
@@ -204,6 +207,9 @@ def _check_message(
     if message.state is State.STREAMING:
         lines.refuse("nothing in a file is still being written")
     _check_time(message.created, lines)
+    usage = message.writing and message.writing.usage
+    if usage and not all(0 <= n < LARGEST_NUMBER for n in (usage.prompt_tokens, usage.new_tokens)):
+        lines.refuse("it cannot have cost so many tokens")
 
 
 def _check_time(seconds: float, lines: _Lines) -> None:

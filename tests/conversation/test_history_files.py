@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import json
 from msgspec.structs import replace
-from past_conversations import conversation, question, remembered, several, talk
+from past_conversations import WRITING, conversation, question, remembered, several, talk
 
 from assistant.conversation import history_files
 from assistant.conversation.history_files import (
@@ -22,6 +22,7 @@ from assistant.conversation.history_files import (
 from assistant.conversation.records import State
 from assistant.conversation.store import Store
 from assistant.errors import InputError
+from assistant.events import Usage
 
 
 @pytest.fixture
@@ -129,11 +130,16 @@ HEAD = {"format": "llmchat conversation", "version": 1}
         (changed(0, name="../x"), "line 1: a conversation cannot be named '../x'"),
         (changed(0, name="--all"), "line 1: a conversation cannot be named '--all'"),
         (changed(0, messages=-1), "line 1: it cannot have -1 messages"),
+        (changed(0, fork_of="a\nb"), r"line 1: it cannot be a fork of 'a\nb'"),
         (changed(0, updated=1e300), "line 1: 1e+300 is no time"),
         (changed(0, leaf=6), "line 6: k7m2q ends with message 6, which is missing"),
         (changed(0, leaf=0), "line 6: k7m2q ends with message 0, which is missing"),
         (changed(0, messages=6), "line 7: the file is cut: of k7m2q it has 5 of 6 messages"),
         (changed(0, messages=4, leaf=4), "line 6: this is no conversation of llmchat: Object mis"),
+        (
+            changed(3, writing=replace(WRITING, usage=Usage(2**70, 0, 0, 0.0, 0.0, 0.0))),
+            "line 4: it cannot have cost so many tokens",
+        ),
         (changed(2, number=1), "line 3: message 1 cannot come after message 1"),
         (changed(2, number=-2), "line 3: message -2 cannot come after message 1"),
         (changed(4, parent=4), "line 5: parent 4 is no message before it"),
