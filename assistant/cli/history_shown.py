@@ -24,21 +24,19 @@ MOST_HITS = 50
 
 
 def write_list(report: Report, limit: int | None, *, as_json: bool) -> None:
-    """Of so many of the latest; what is left out is said."""
+    """Of so many of the latest; that there are more is said."""
     with opened_history(report) as store:
-        found = store.conversations(limit=limit and limit + 1)
-        left_out = limit is not None and len(found) > limit
-        total = store.stats().conversations if left_out else len(found)
-    found = found[:limit]
+        found = store.conversations(None if limit is None else limit + 1)
+    shown = found[:limit]
     if as_json:
-        write_object(to_builtins(found), sys.stdout)
-    elif not found:
+        write_object(to_builtins(shown), sys.stdout)
+    elif not shown:
         report.done(": ".join(NOTHING_YET))
     else:
         now = time.time()
-        write_table([_row(one, now) for one in found], sys.stdout, right=(1, 2))
-    if left_out:
-        report.done(f"{limit} of {total:,}; llmchat history list --all shows all")
+        write_table([_row(one, now) for one in shown], sys.stdout, right=(1, 2))
+    if len(shown) < len(found):
+        report.done(f"the latest {limit}; llmchat history list --all shows all")
 
 
 def show(word: str | None, report: Report, settings: Settings) -> None:

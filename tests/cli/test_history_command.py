@@ -105,12 +105,15 @@ def test_the_list_is_of_the_latest_unless_all_are_wanted(store: Store, capsys: C
         keep_all([used(one, now - number)], store)
     out, err = said(capsys, "list")
     assert [line.split()[0] for line in out.splitlines()] == [f"x{n:02}" for n in range(20)]
-    assert err == "20 of 22; llmchat history list --all shows all\n"
+    assert err == "the latest 20; llmchat history list --all shows all\n"
     assert said(capsys, "list", "-q")[1] == ""
     out, err = said(capsys, "list", "--all")
     assert (len(out.splitlines()), err) == (22, "")
     out, err = said(capsys, "--json")
-    assert (len(json.loads(out)), err) == (20, "20 of 22; llmchat history list --all shows all\n")
+    assert (len(json.loads(out)), err) == (
+        20,
+        "the latest 20; llmchat history list --all shows all\n",
+    )
     assert len(json.loads(said(capsys, "list", "--all", "--json")[0])) == 22
 
 
