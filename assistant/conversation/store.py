@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from assistant.conversation.tables import Tables
 
 FILE = "history.db"
-LARGEST_NUMBER = 2**62
 
 
 class Store:
@@ -82,11 +81,11 @@ class Store:
     def begin(self, title: str, folder: str, first_day: date) -> Conversation:
         now = time.time()
         with self._places.guard:
-            conversation = Conversation(
-                known_names.new_name(self._places), title, folder, first_day, now, now
-            )
+            name = known_names.new_name(self._places)
+            title, folder = whole_characters(title), whole_characters(folder)
+            conversation = Conversation(name, title, folder, first_day, now, now)
             self._places.begin(conversation)
-            self._places.copies.keep(conversation.name, conversation)
+            self._places.copies.keep(name, conversation)
             return conversation
 
     def latest(self) -> Conversation | None:
@@ -334,8 +333,6 @@ class Store:
 
     def _message(self, name: str, number: int) -> StoredMessage:
         self._conversation(name)
-        if not 0 < number < LARGEST_NUMBER:
-            raise _no_message(name, number)
         found = self._places.read(name, lambda tables: tables.message(name, number))
         if found is None:
             raise _no_message(name, number)

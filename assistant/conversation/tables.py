@@ -38,6 +38,7 @@ WITH RECURSIVE branch (at) AS (
 SELECT {MESSAGE_COLUMNS} FROM branch JOIN messages ON number = at
 WHERE conversation = (SELECT id FROM conversations WHERE name = ?1) ORDER BY number
 """  # noqa: S608 # columns of ours
+LARGEST_NUMBER = 2**62
 WORDS_OF_OUR_OWN = re.compile(r"question|system|language|user|prompt .*")  # no attachments
 
 
@@ -122,6 +123,8 @@ class Tables:
     # ── messages ────────────────────────────────────────────────────────────────────────────
 
     def message(self, name: str, number: int) -> StoredMessage | None:
+        if not 0 < number < LARGEST_NUMBER:
+            return None
         row = self._connection.execute(
             f"{MESSAGE} WHERE {OF} AND number = ?", (name, number)
         ).fetchone()
