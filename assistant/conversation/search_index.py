@@ -71,7 +71,7 @@ def _term(text: str) -> Term:
     if ONE_CJK.search(text):
         return Term(text, tuple(_sure_runs(re.findall(f"[{CJK}]+", text))), ())
     if len(text) < SHORTEST_SUBSTRING:
-        is_sure = all(_is_of_word(c) or _is_between_words(c) for c in text)
+        is_sure = all(is_of_word(c) or is_between_words(c) for c in text)
         return Term(text, tuple(_sure_runs([text])) if is_sure else (), ())
     starts = range(len(text) - SHORTEST_SUBSTRING + 1)
     return Term(text, (), tuple(text[at : at + SHORTEST_SUBSTRING] for at in starts))
@@ -80,17 +80,20 @@ def _term(text: str) -> Term:
 def _sure_runs(texts: Sequence[str]) -> Iterator[str]:
     """What is certainly a word, or several in a row, for every version of SQLite."""
     for text in texts:
-        marked = "".join(c if _is_of_word(c) else " " for c in text)
+        marked = "".join(c if is_of_word(c) else " " for c in text)
         yield from marked.split()
 
 
-def _is_of_word(character: str) -> bool:
+def is_of_word(character: str) -> bool:
     """The tables of the oldest Unicode at hand: SQLite's are newer, and hold the same."""
     return character == "_" or unicodedata.ucd_3_2_0.category(character)[0] in "LN"
 
 
-def _is_between_words(character: str) -> bool:
-    return character != "_" and unicodedata.ucd_3_2_0.category(character)[0] in "PSZ"
+def is_between_words(character: str) -> bool:
+    """Certainly. What was not assigned then, and some signs, became letters later."""
+    category = unicodedata.ucd_3_2_0.category(character)
+    is_sure = category not in ("Cn", "Co", "Sk") or character in "^`"
+    return is_sure and not is_of_word(character)
 
 
 # ── the tables ──────────────────────────────────────────────────────────────────────────────
