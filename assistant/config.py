@@ -23,6 +23,14 @@ SWITCHES = {"1": True, "true": True, "0": False, "false": False}
 Value = TypeVar("Value")
 
 
+class WhenFull(StrEnum):
+    """What becomes of old turns when a conversation does not fit the window any more."""
+
+    COMPACT = "compact"  # a summary takes the place of the older half
+    DROP = "drop"
+    REFUSE = "refuse"
+
+
 class Color(StrEnum):
     AUTO = "auto"
     ALWAYS = "always"
@@ -157,6 +165,7 @@ DURATION = ValueKind("takes seconds, or 90s, 5m, 2h; 0 or -1", _read_seconds, (i
 SIZE = ValueKind("takes bytes, or 500MB, 2GB; 0: none", _read_size, (int, str))
 COLORS = _one_of(tuple(Color), Color)
 OUTPUTS = _one_of(tuple(OutputForm), OutputForm)
+WHEN_FULL = _one_of(tuple(WhenFull), WhenFull)
 
 
 # ── the settings ────────────────────────────────────────────────────────────────────────────
@@ -220,6 +229,15 @@ class Settings:
         2 * 2**30,
         SIZE,
         "Disk space for what models have read, so that they need not read it again; 0: none.",
+    )
+    history: bool = _setting(
+        True, SWITCH, "Keep questions and answers, so that -c goes on and history finds them."
+    )
+    when_full: WhenFull = _setting(  # noqa: RUF009 # it gives a field, not a default
+        WhenFull.COMPACT,
+        WHEN_FULL,
+        "When a conversation fills the window its older half becomes a summary, is left out, or "
+        "the question is refused.",
     )
     device: str = _setting("", _one_of(DEVICES), "Where an hf: model runs.")
     dtype: str = _setting("", _one_of(DTYPES), "The numbers that an hf: model computes with.")

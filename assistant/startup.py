@@ -1,6 +1,7 @@
 """The only place that wires: which model, which engine, which session."""
 
 import socket
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,15 @@ from assistant.engine.remote_spec import (
     read_remote_spec,
     refuse_bare_url,
 )
-from assistant.errors import UsageError
+from assistant.errors import InputError, UsageError
 from assistant.model_store.local_models import TORCH_PREFIX, find_model, find_torch_model
+from assistant.trust import project_notes
 
 if TYPE_CHECKING:
+    from assistant.conversation.message_names import MessageName
+    from assistant.conversation.records import Conversation
     from assistant.conversation.session import Session
+    from assistant.conversation.store import Store
 
 
 def choose_model(settings: Settings) -> ModelSpec | RemoteSpec:
@@ -91,7 +96,60 @@ def snapshot_folder() -> Path:
     return paths.cache_folder() / "kv"
 
 
-def open_session(engine: Engine, settings: Settings) -> "Session":
+def open_session(
+    engine: Engine,
+    settings: Settings,
+    *,
+    resume: "MessageName | None" = None,
+    has_notes: bool = True,
+) -> "Session":
+    """A new conversation, or an old one that goes on from its last message, or a certain one.
+
+    `has_notes`: the notes of a project that the user trusts join a new one. Raises `InputError`
+    when there is no such conversation.
+    """
     from assistant.conversation.session import Session  # the engine loads meanwhile
 
-    return Session(engine, settings.sampling)
+    if resume is not None:
+        conversation, store = _resumed(resume, settings)
+        return Session(
+            engine,
+            settings.sampling,
+            lambda: store,
+            conversation,
+            resume.number,
+            when_full=settings.when_full,
+            keeps_state=settings.history,
+        )
+    return Session(
+        engine,
+        settings.sampling,
+        partial(open_store, settings),
+        notes=project_notes() if has_notes else (),
+        when_full=settings.when_full,
+        keeps_state=settings.history,
+    )
+
+
+def open_store(settings: Settings) -> "Store":
+    """What is remembered; without history that of this process alone."""
+    from assistant.conversation.store import Store  # SQLite: not before something is kept
+
+    return Store.open() if settings.history else Store.in_memory()
+
+
+def _resumed(resume: "MessageName", settings: Settings) -> "tuple[Conversation, Store]":
+    """Without history it goes on in a copy."""
+    from assistant.conversation.store import Store
+
+    store = Store.open()
+    conversation = store.find(resume.conversation) if resume.conversation else store.latest()
+    if conversation is None:
+        store.close()
+        raise InputError("there is no conversation to go on with", 'llmchat "…" begins one')
+    if settings.history:
+        return conversation, store
+    copy = Store.in_memory()
+    copy.add_whole(conversation, store.messages(conversation.name))
+    store.close()
+    return conversation, copy

@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from assistant.cli.asked import Asked, Target
-from assistant.cli.color import has_color, moves_cursor
+from assistant.cli.color import has_color
 from assistant.cli.exit_codes import OK
 from assistant.cli.interrupts import Interrupts
-from assistant.cli.options import Options
+from assistant.cli.loaded_engine import progress_line
+from assistant.cli.options import Options, as_text
 from assistant.cli.reading import QuestionReader
 from assistant.cli.report import Report
 from assistant.config import Settings
-from assistant.conversation.session import Question, Session
+from assistant.conversation.questions import Question
+from assistant.conversation.session import Session
+from assistant.conversation.window import Ledger
 from assistant.engine.base import Engine
 from assistant.errors import AssistantError
 from assistant.events import Finished, ModelLoading, TextChunk
 from assistant.prompts.finding import find_prompt
-from assistant.rendering.progress import ProgressLine
 from assistant.startup import open_session
 
 if TYPE_CHECKING:
@@ -69,15 +71,49 @@ class Answering:
         reader = QuestionReader(self._asked, self._options, self._settings, self._report)
         with reader.keeping_what_was_written():
             question = reader.read(prompt, self._interrupts)
-            self._wait_for(loading)
-            session = open_session(engine, self._settings)
-            question = self._without_equal_candidates(session, question)
-            if self._options.show_prompt:
-                self._output.show_prompt(session.render(question))
-                return OK
-            if self._options.dry_run:
-                return self._show_plan(engine, session, question)
-            return self._show_answer(engine, session, question)
+            session = self._open_session(engine)
+            try:
+                self._wait_for(loading)
+                return self._ask(engine, session, question)
+            finally:
+                for notice in session.notices:
+                    self._report.warning(notice)
+                session.close()
+
+    def _open_session(self, engine: Engine) -> Session:
+        resume, options = None, self._options
+        if options.continue_ or options.conversation:
+            from assistant.conversation.message_names import split_name
+
+            resume = split_name(as_text(options.conversation or ""))
+        return open_session(engine, self._settings, resume=resume, has_notes=not options.no_config)
+
+    def _ask(self, engine: Engine, session: Session, question: Question) -> int:
+        question = self._without_equal_candidates(session, question)
+        if self._options.show_prompt:
+            self._output.show_prompt(session.render(question))
+            return OK
+        if self._options.dry_run:
+            return self._show_plan(engine, session, question)
+        if self._options.show_context:
+            self._say_plan(session.take_stock(question))
+        code = self._make_room(session, question)
+        return self._show_answer(engine, session, question) if code == OK else code
+
+    def _say_plan(self, ledger: Ledger) -> None:
+        from assistant.rendering.ledger_text import ledger_lines  # few want it
+
+        for line in ledger_lines(ledger):
+            self._report.detail(line)
+
+    def _make_room(self, session: Session, question: Question) -> int:
+        """The older half of a conversation that fills the window becomes a summary."""
+        compaction = session.compaction(question)
+        if compaction is None:
+            return OK
+        from assistant.cli.compacting import compact  # few conversations get so long
+
+        return compact(compaction, self._report, progress_line(self._report), self._interrupts)
 
     def _check_target(self) -> None:
         candidates = self._options.wanted_candidates
@@ -98,7 +134,7 @@ class Answering:
         return replace(question, candidates=1)
 
     def _wait_for(self, loading: Iterator[ModelLoading]) -> None:
-        progress = self._progress_line()
+        progress = progress_line(self._report)
         try:
             for event in loading:
                 progress.show(event)
@@ -113,16 +149,16 @@ class Answering:
 
         for sentence in describe_target(self._asked):
             self._report.done(sentence)
-        session.require_room(question, ledger)
+        session.require_room(question)
         return OK
 
     def _show_answer(self, engine: Engine, session: Session, question: Question) -> int:
         turn = session.ask(question)
         gc.enable()
         self._interrupts.on_first(turn.stream.cancel)
-        self._output.begin(question, turn.ledger, engine.info)
+        self._output.begin(question, turn, engine.info)
         finished: Finished | None = None
-        progress = self._progress_line()
+        progress = progress_line(self._report)
         try:
             for event in turn.stream:
                 progress.show(event)
@@ -143,7 +179,7 @@ class Answering:
 
         code = conclude(
             finished,
-            turn.ledger,
+            turn,
             engine.info,
             self._report,
             stopped_by=self._interrupts.code,
@@ -176,8 +212,3 @@ class Answering:
         code = writer.carry_out(question, finished.answers[0], code)
         self._output.finish(writer.written)
         return code
-
-    def _progress_line(self) -> ProgressLine:
-        err = self._report.err
-        is_wanted = err.isatty() and moves_cursor() and not self._report.is_quiet
-        return ProgressLine(err, is_terminal=is_wanted)

@@ -22,13 +22,14 @@ class Target(Struct, frozen=True):
 
 
 class Asked(Struct, frozen=True):
-    """What a command makes of its words."""
+    """What a command makes of its words. A draft is measured, though a question may be missing."""
 
     prompt: str
     text: str = ""
     files: Sequence[str] = ()
     variables: Mapping[str, str] = {}
     target: Target = Target()
+    is_draft: bool = False
 
 
 def is_piped() -> bool:

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 from msgspec import json, to_builtins
 
-from assistant.cli.color import moves_cursor
 from assistant.cli.options import Options
 from assistant.cli.report import Report
 from assistant.config import Settings
@@ -19,7 +18,7 @@ from assistant.engine.wire import EngineStatus
 from assistant.errors import InputError, UsageError
 from assistant.rendering.quantities import duration_text, size_text
 from assistant.rendering.tables import write_table
-from assistant.startup import choose_model, open_engine, snapshot_folder
+from assistant.startup import snapshot_folder
 from assistant.visible_text import visible
 
 Process = Annotated[str | None, typer.Argument(metavar="PROCESS", hidden=True)]
@@ -143,22 +142,14 @@ def clear_cache(report: Report, *, is_dry_run: bool) -> None:
 
 def start_engine(settings: Settings, report: Report) -> None:
     """Raises `ModelError`, `NotEnoughMemory`, `EngineUnreachable`."""
-    from assistant.rendering.progress import ProgressLine
+    from assistant.cli.loaded_engine import loaded_engine
 
-    engine = open_engine(choose_model(settings), settings)
-    is_wanted = report.err.isatty() and moves_cursor() and not report.is_quiet
-    progress = ProgressLine(report.err, is_terminal=is_wanted)
-    try:
-        for event in engine.load():
-            progress.show(event)
-    finally:
-        progress.close()
-    kept = engine.kept
-    report.done(
-        f"{engine.info.name} is loaded"
-        + (f" and holds {size_text(kept.memory_bytes)}" if kept else " already")
-    )
-    engine.close()
+    with loaded_engine(settings, report) as engine:
+        kept = engine.kept
+        report.done(
+            f"{engine.info.name} is loaded"
+            + (f" and holds {size_text(kept.memory_bytes)}" if kept else " already")
+        )
 
 
 def _report(options: Options) -> Report:

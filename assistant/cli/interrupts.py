@@ -52,7 +52,7 @@ class Interrupts:
         for number, previous in self._previous.items():
             signal.signal(number, previous)  # type: ignore[arg-type]  # what it was
 
-    def on_first(self, cancel: Callable[[], None]) -> None:
+    def on_first(self, cancel: Callable[[], None] | None) -> None:
         self._cancel = cancel
 
     def is_over(self) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from assistant.cli.completions import (
     complete_colors,
+    complete_conversations,
     complete_languages,
     complete_models,
     complete_outputs,
@@ -102,6 +103,26 @@ CANDIDATES = Annotated[
     str | None,
     typer.Option("--candidates", "-n", metavar="N", help="Write so many answers, up to 8."),
 ]
+CONTINUE = Annotated[
+    bool | None, typer.Option("--continue", "-c", help="Go on with the last conversation.")
+]
+CONVERSATION = Annotated[
+    str | None,
+    typer.Option(
+        "--conversation",
+        metavar="NAME",
+        help="Go on with this one; NAME.3: from its message 3.",
+        autocompletion=complete_conversations,
+    ),
+]
+HISTORY = Annotated[
+    bool | None,
+    typer.Option("--history/--no-history", help="Keep question and answer, or nothing of them."),
+]
+SHOW_CONTEXT = Annotated[
+    bool | None,
+    typer.Option("--show-context", help="Say first what is sent, in exact tokens."),
+]
 RESIDENT = Annotated[
     bool | None,
     typer.Option(
@@ -142,8 +163,10 @@ FLAGS = {
     "timeout": "--timeout",
     "int8": "--int8",
     "resident": "--no-resident",
+    "history": "--no-history",
     "color": "--color",
 }
+SWITCHES = ("int8", "resident", "history")  # of them: options that take no value
 MOST_CANDIDATES = 8  # that an engine writes at once
 REPEATED = ("file", "option")
 
@@ -151,7 +174,8 @@ REPEATED = ("file", "option")
 # What only a command that asks the model heeds; the others leave it out of their help.
 FOR_ANSWERS = (
     *("model", "system", "file", "extract", "option", "edit", "lang", "reasoning", "show_prompt"),
-    *("timeout", "fail_on_length", "int8", "resident", "candidates"),
+    *("timeout", "fail_on_length", "int8", "resident", "candidates", "continue_"),
+    *("conversation", "history", "show_context"),
 )
 
 
@@ -165,6 +189,10 @@ class Options:
     extract: EXTRACT = None
     option: OPTION = None
     candidates: CANDIDATES = None
+    continue_: CONTINUE = None
+    conversation: CONVERSATION = None
+    history: HISTORY = None
+    show_context: SHOW_CONTEXT = None
     edit: EDIT = None
     lang: LANG = None
     reasoning: REASONING = None

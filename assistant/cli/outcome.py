@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from assistant.backends.base import BackendInfo
 from assistant.cli.exit_codes import INTERRUPTED, LENGTH, OK, TIMEOUT
 from assistant.cli.report import Report
+from assistant.conversation.session import Turn
 from assistant.conversation.window import Ledger
 from assistant.engine.base import Kept
 from assistant.errors import EngineFailed
@@ -20,7 +21,7 @@ ENDINGS = {
 
 def conclude(
     finished: Finished,
-    ledger: Ledger,
+    turn: Turn,
     info: BackendInfo,
     report: Report,
     *,
@@ -31,7 +32,7 @@ def conclude(
 
     `stopped_by` is the exit code of the signal that ended it.
     """
-    answers = finished.answers
+    answers, ledger = finished.answers, turn.ledger
     reasons = {answer.reason for answer in answers}
     if reasons == {Reason.FAILED}:
         raise EngineFailed(answers[0].error, answers[0].hint)
@@ -43,8 +44,13 @@ def conclude(
     if len(answers) > 1:
         seeds = ", ".join(str(answer.seed) for answer in answers)
         report.done(f"seeds {seeds}; -o seed=… writes one of them again")
+    if ledger.leaving:
+        report.warning(
+            f"left out from here on, to make room: {len(ledger.leaving)} older messages "
+            f"(llmchat history show {turn.conversation.name})"
+        )
     _say_details(finished, ledger, report)
-    report.note(_last_line(finished, ledger, info))
+    report.note(_last_line(finished, turn, info))
     if Reason.STOPPED in reasons:
         return stopped_by or INTERRUPTED
     return LENGTH if Reason.LENGTH in reasons and fails_on_length else OK
@@ -85,9 +91,9 @@ def _cut_by_length(ledger: Ledger) -> str:
     return f"cut after {tokens:,} tokens; more with -o max_tokens {tokens * 2}"
 
 
-def _last_line(finished: Finished, ledger: Ledger, info: BackendInfo) -> list[str]:
+def _last_line(finished: Finished, turn: Turn, info: BackendInfo) -> list[str]:
     """The most important first."""
-    usage = finished.usage
+    usage, ledger = finished.usage, turn.ledger
     used = usage.prompt_tokens + usage.new_tokens
     read = usage.prompt_tokens - usage.cached_tokens
     speed = usage.decode_tokens_per_second
@@ -97,6 +103,7 @@ def _last_line(finished: Finished, ledger: Ledger, info: BackendInfo) -> list[st
         *([f"seed {finished.answers[0].seed}"] if len(finished.answers) == 1 else []),
         *([f"{speed:.0f} tokens/s"] if speed else []),
         f"{usage.cached_tokens:,} cached, {read:,} read, {usage.new_tokens:,} written",
+        f"conversation {turn.conversation.name}",
     ]
 
 

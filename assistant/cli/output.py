@@ -9,7 +9,8 @@ from assistant.cli.color import has_color, moves_cursor
 from assistant.cli.exit_codes import exit_code
 from assistant.code_blocks import extract_code
 from assistant.config import Settings
-from assistant.conversation.session import Question
+from assistant.conversation.questions import Question
+from assistant.conversation.session import Turn
 from assistant.conversation.window import Ledger
 from assistant.errors import AssistantError
 from assistant.events import Answer, Event, Finished, ModelLoading, Reason, TextChunk
@@ -38,7 +39,7 @@ class Output(Protocol):
 
     def show_plan(self, info: BackendInfo, ledger: Ledger) -> None: ...
 
-    def begin(self, question: Question, ledger: Ledger, info: BackendInfo) -> None: ...
+    def begin(self, question: Question, turn: Turn, info: BackendInfo) -> None: ...
 
     def show(self, event: Event) -> None: ...
 
@@ -103,7 +104,7 @@ class TextOutput:
 
         write_plan(info, ledger, sys.stdout)
 
-    def begin(self, question: Question, _ledger: Ledger, _info: BackendInfo) -> None:
+    def begin(self, question: Question, _turn: Turn, _info: BackendInfo) -> None:
         self._question = question
         if self._wants_code is None:
             gives_code = question.prompt.gives in (Gives.CODE, Gives.FILE)
@@ -208,7 +209,7 @@ class JsonOutput:
 
         self._answer.write(ledger_object(info, ledger))
 
-    def begin(self, question: Question, ledger: Ledger, info: BackendInfo) -> None:
+    def begin(self, question: Question, turn: Turn, info: BackendInfo) -> None:
         from assistant.rendering.json_lines import ledger_object
 
         def find_code(answer: Answer) -> str:
@@ -217,7 +218,8 @@ class JsonOutput:
             except AssistantError:
                 return ""
 
-        self._answer.begin(ledger_object(info, ledger), find_code)
+        kept = {"conversation": turn.conversation.name, "message": turn.numbers[0]}
+        self._answer.begin({**ledger_object(info, turn.ledger), **kept}, find_code)
 
     def show(self, event: Event) -> None:
         self._answer.show(event)

@@ -12,6 +12,7 @@ class Entry(NamedTuple):
     module: str
     summary: str
     functions: tuple[str, ...]
+    is_for_answers: bool = False  # it takes what a question takes
 
     @property
     def is_group(self) -> bool:
@@ -24,6 +25,12 @@ OWN_COMMANDS = {
     ),
     "config": Entry(
         "config_command", "See and change settings.", ("show", "path", "set_", "unset")
+    ),
+    "context": Entry(
+        "context_command",
+        "Say what a question would send, in exact tokens, and how long reading it takes.",
+        ("context",),
+        is_for_answers=True,
     ),
     "engine": Entry(
         "engine_command",
@@ -66,4 +73,4 @@ def own_command(name: str) -> Any:
     functions = {name.rstrip("_"): getattr(module, name) for name in entry.functions}
     if entry.is_group:
         return make_group(name, entry.summary, functions)
-    return make_command(name, functions[name], is_for_answers=False)
+    return make_command(name, functions[name], is_for_answers=entry.is_for_answers)

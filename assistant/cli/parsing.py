@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from assistant.cli.options import FLAGS, FOR_ANSWERS, Options
+from assistant.cli.options import FLAGS, FOR_ANSWERS, SWITCHES, Options
 from assistant.errors import UsageError
 
 
@@ -166,7 +166,7 @@ def prepare(arguments: list[str]) -> list[str]:
 
 
 # -o behind flags that take no value, or --option; perhaps with the key at once.
-PAIR = re.compile(r"(?P<option>-[exqvyh]*o|--option(?==|$))=?(?P<key>.*)", re.DOTALL)
+PAIR = re.compile(r"(?P<option>-[cexqvyh]*o|--option(?==|$))=?(?P<key>.*)", re.DOTALL)
 LOOKS_LIKE_OPTION = re.compile(r"-(?![.\d])\S+")  # not -1, which is a bad value, nor "- a text"
 
 
@@ -180,7 +180,7 @@ def _join_pair(option: str, key: str, rest: Iterator[str]) -> list[str]:
         value = next(rest, "")
         if not value or LOOKS_LIKE_OPTION.fullmatch(value):
             raise UsageError(f"-o {key} needs a value", f"-o {key} VALUE")
-    if key not in FLAGS or key == "int8":
+    if key not in FLAGS or key in SWITCHES:
         return [option, f"{key}={value}"]
     flags = [option[:-1]] if option not in ("-o", "--option") else []
     return [*flags, f"--{key}={value}"]

@@ -13,7 +13,7 @@ from assistant.cli.output import Output
 from assistant.cli.report import Report
 from assistant.code_blocks import has_code
 from assistant.config import Color
-from assistant.conversation.session import Question
+from assistant.conversation.questions import Question
 from assistant.errors import InputError, NotApproved, UsageError
 from assistant.events import Answer, Reason
 

@@ -1,113 +1,390 @@
-"""One turn: a question with its prompt file and attachments is measured, fitted and asked.
+"""A chat that remembers: a question is laid out with what was said before, fitted, asked, kept.
 
-Every front end calls this, and knows nothing else of engines.
+Every front end calls this, and knows nothing else of engines. What a question becomes is
+questions.py, what of the past is shown layout.py.
 """
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Sequence
 from datetime import date
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from assistant.backends.base import SamplingOptions
-from assistant.config import SamplingChoices
-from assistant.conversation.window import Ledger, fit, require_room, take_stock
-from assistant.engine.base import AnswerStream, Engine, GenerationRequest
-from assistant.messages import Attachment, ChatPrompt, Message, Prompt, RawPrompt, Rendered, Role
-from assistant.prompts.prompt_file import PromptFile
-
-
-class Question(Struct, frozen=True):
-    """What a user asks: words, attachments, and the prompt file that puts them into place.
-
-    `variables` of the prompt file that were chosen. `system` replaces its system message;
-    `language` is the one to answer in, by name ("" leaves it to the model). `candidates`
-    answers are written.
-    """
-
-    prompt: PromptFile
-    text: str = ""
-    attachments: tuple[Attachment, ...] = ()
-    sampling: SamplingChoices = SamplingChoices()
-    variables: Mapping[str, str] = {}
-    system: str = ""
-    language: str = ""
-    candidates: int = 1
+from assistant.config import SamplingChoices, WhenFull
+from assistant.conversation.compaction import (
+    Compaction,
+    how_many_go,
+    summary_request,
+)
+from assistant.conversation.layout import Layout, lay_out
+from assistant.conversation.questions import (
+    Question,
+    names_of,
+    new_messages,
+    options_of,
+    shown_text,
+    title_of,
+    user_text,
+)
+from assistant.conversation.recording import RecordedStream
+from assistant.conversation.records import (
+    Conversation,
+    Kind,
+    State,
+    StoredMessage,
+    Writing,
+)
+from assistant.conversation.store import Store
+from assistant.conversation.window import Ledger, require_room, room_wanted, take_stock
+from assistant.engine.base import AnswerStream, Engine, GenerationRequest, Keep
+from assistant.errors import InputError
+from assistant.events import Finished, Reason
+from assistant.messages import ChatPrompt, Message, Prompt, RawPrompt, Rendered
+from assistant.trust import Note
 
 
 class Turn(Struct, frozen=True):
-    """A question on its way: the ledger says what is sent, the stream brings the answer."""
+    """A question on its way: the ledger says what is sent, the stream brings the answer.
+
+    `numbers` are those of the answers in the conversation.
+    """
 
     ledger: Ledger
     stream: AnswerStream
+    conversation: Conversation
+    numbers: tuple[int, ...]
+
+
+class _Plan(Struct, frozen=True):
+    """What a question becomes in this conversation; `dropped` of its oldest turns make room."""
+
+    new: tuple[Message, ...]
+    prompt: Prompt
+    ledger: Ledger
+    layout: Layout
+    dropped: int = 0
 
 
 class Session:
-    """A conversation of one turn: it has no memory yet."""
+    """One conversation, from the front end's point of view; for one thread at a time.
 
-    def __init__(self, engine: Engine, sampling: SamplingChoices) -> None:
+    `open_store` is called when something is kept or looked up. Without a `conversation` a new
+    one begins with the first question; `leaf` is the message of it that is gone on from (None:
+    the last). With `keeps_state` False no engine remembers what it has read.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        sampling: SamplingChoices,
+        open_store: Callable[[], Store],
+        conversation: Conversation | None = None,
+        leaf: int | None = None,
+        *,
+        notes: Sequence[Note] = (),
+        when_full: WhenFull = WhenFull.COMPACT,
+        keeps_state: bool = True,
+    ) -> None:
         self._engine = engine
         self._sampling = sampling
-        self._first_day = date.today()
+        self._open_store = open_store
+        self._store: Store | None = None
+        self._notes = tuple(notes)
+        self._when_full = when_full
+        self._keep = Keep.TURN if keeps_state else Keep.NOTHING
+        self._first_day = conversation.first_day if conversation else date.today()
+        self._path = self.store.path(conversation.name, leaf) if conversation else []
+        self.conversation = conversation
 
-    def ask(self, question: Question) -> Turn:
-        """Start the answer. Raises `PromptTooLong`, `ModelError` or `UsageError` at once."""
-        prompt, choices = self._prompt(question), self._choices(question)
-        ledger = fit(self._engine, prompt, choices.max_new_tokens, _names(question))
+    @property
+    def store(self) -> Store:
+        if self._store is None:
+            self._store = self._open_store()
+        return self._store
+
+    @property
+    def notices(self) -> list[str]:
+        """What the user should be told about what is kept, and what is not."""
+        return [] if self._store is None else self._store.notices
+
+    def close(self) -> None:
+        """Nothing is kept any more."""
+        if self._store is not None:
+            self._store.close()
+
+    @property
+    def messages(self) -> tuple[StoredMessage, ...]:
+        """The current branch, from its first message to its last."""
+        return tuple(self._path)
+
+    # ── asking ──────────────────────────────────────────────────────────────────────────────
+
+    def ask(self, question: Question, *, instead_of: int | None = None) -> Turn:
+        """Start the answer. Raises `PromptTooLong`, `ModelError` or `UsageError` at once.
+
+        `instead_of` is the number of an earlier question: this one becomes another version of
+        it. Old turns that leave no room are dropped; `compaction` keeps a summary of them.
+        """
+        if instead_of is not None:
+            self._go_back_before(instead_of)
+        self._leave_failure_behind()
+        choices, plan = self._choices(question), self._plan_with_room(question)
+        request = GenerationRequest(
+            plan.prompt,
+            sampling=options_of(choices),
+            max_new_tokens=plan.ledger.max_new_tokens,
+            seed=_seed(choices),
+            candidates=question.candidates,
+            keep=self._keep,
+        )
+        stream = self._engine.stream(request)
+        try:
+            with self.store.together():  # one wait for the disk
+                if plan.dropped:
+                    self._add_summary(plan.layout, plan.dropped)
+                self._keep_question(question, plan.new)
+                return self._recorded(request, plan.ledger, stream)
+        except BaseException:
+            stream.cancel()
+            raise
+
+    def again(self, number: int | None = None) -> Turn:
+        """Another answer to the question with this number, or to the last: a new version.
+
+        Raises `InputError` where nothing was asked, else as `ask`.
+        """
+        self._path = self._path_to_question(number)
+        before = self._last_writing()
+        layout = lay_out(self._path)
+        prompt = ChatPrompt(layout.messages(), self._first_day)
+        ledger = self._told(take_stock(self._engine, prompt, before.max_new_tokens), layout)
+        require_room(ledger)
         request = GenerationRequest(
             prompt,
-            sampling=_options(choices),
+            sampling=before.sampling,
             max_new_tokens=ledger.max_new_tokens,
-            seed=choices.seed,
-            candidates=question.candidates,
+            seed=_seed(SamplingChoices()),
+            keep=self._keep,
         )
-        return Turn(ledger, self._engine.stream(request))
+        return self._recorded(request, ledger, self._engine.stream(request))
 
     def render(self, question: Question) -> Rendered:
         """The exact prompt that `ask` would send; runs nothing."""
-        return self._engine.render(self._prompt(question))
+        return self._engine.render(self._plan(question).prompt)
 
     def is_greedy(self, question: Question) -> bool:
         """Whether nothing is left to chance, so that all answers are the same."""
-        return not _options(self._choices(question)).temperature
+        return not options_of(self._choices(question)).temperature
 
     def take_stock(self, question: Question) -> Ledger:
-        """Where the window would go; runs nothing, and fails for nothing that is too long."""
-        wanted = self._choices(question).max_new_tokens
-        return take_stock(self._engine, self._prompt(question), wanted)
+        """Where the window would go; runs nothing, and fails for nothing that is too long or
+        missing. What `leaving` names goes before the question is asked, in one way or another."""
+        return self._plan(question, is_draft=True).ledger
 
-    def require_room(self, question: Question, ledger: Ledger) -> None:
+    def require_room(self, question: Question) -> None:
         """Raises `PromptTooLong` as `ask` would."""
-        require_room(ledger, _names(question))
+        self._plan_with_room(question, is_draft=True)
+
+    # ── making room ─────────────────────────────────────────────────────────────────────────
+
+    def compaction(self, question: Question | None = None) -> Compaction | None:
+        """The older half of the conversation becomes a summary, once this is iterated.
+
+        None where the question does not need it, where a summary is not worth it or not wanted:
+        then `ask` drops turns. Without a question: as far as there is anything to summarize.
+        """
+        layout = lay_out(self._path)
+        if not layout.turns or (question is not None and self._when_full is not WhenFull.COMPACT):
+            return None
+        if question is None:
+            measure = self._engine.measure(ChatPrompt(layout.messages(), self._first_day))
+            count = how_many_go(layout, measure)
+        else:
+            count = self._plan(question, is_draft=True).dropped
+        older = layout.first(count)
+        request = summary_request(self._engine, older, self._first_day)
+        if request is None:
+            return None
+
+        def keep(finished: Finished) -> str:
+            answer = finished.answers[0]
+            text = answer.text.strip()
+            if answer.reason in (Reason.STOPPED, Reason.FAILED) or not text:
+                return ""
+            writing = self._writing(request, older)
+            ended = replace(
+                writing,
+                prompt_hash=finished.prompt_hash,
+                reason=answer.reason,
+                token_ids=answer.token_ids,
+                usage=finished.usage,
+            )
+            self._add_summary(layout, count, text, ended)
+            return text
+
+        return Compaction(older, self._engine.stream(request), keep)
+
+    def _plan_with_room(self, question: Question, *, is_draft: bool = False) -> _Plan:
+        """Raises `PromptTooLong` where dropping old turns is not enough, or not wanted."""
+        plan = self._plan(question, is_draft=is_draft)
+        if plan.dropped:
+            if self._when_full is WhenFull.REFUSE:
+                require_room(plan.ledger, names_of(question), can_compact=True)
+                return replace(plan, dropped=0)
+            plan = self._without(plan, question)
+        require_room(plan.ledger, names_of(question))
+        return plan
+
+    def _plan(self, question: Question, *, is_draft: bool = False) -> _Plan:
+        """Everything that was said, and which turns should go if that is too much."""
+        layout = lay_out(self._path)
+        if self._is_plain_text(question):  # it has no place for what was said before
+            layout = layout.without(len(layout.turns))
+        known = layout.messages() if self._path else None
+        new = new_messages(question, self._notes, known, is_draft=is_draft)
+        prompt = self._prompt(question, layout, new)
+        ledger = self._told(
+            take_stock(self._engine, prompt, self._choices(question).max_new_tokens), layout
+        )
+        if not (ledger.is_crowded and layout.turns):
+            return _Plan(new, prompt, ledger, layout)
+        missing = ledger.measure.tokens + room_wanted(ledger) - ledger.window
+        count = how_many_go(layout, ledger.measure, missing)
+        leaving = [number for turn in layout.turns[:count] for number in turn.numbers]
+        return _Plan(new, prompt, replace(ledger, leaving=tuple(leaving)), layout, count)
+
+    def _without(self, plan: _Plan, question: Question) -> _Plan:
+        """The same with the turns dropped that should go."""
+        layout = plan.layout.without(plan.dropped)
+        prompt = self._prompt(question, layout, plan.new)
+        wanted = self._choices(question).max_new_tokens
+        ledger = self._told(take_stock(self._engine, prompt, wanted), layout)
+        ledger = replace(ledger, leaving=plan.ledger.leaving)
+        return replace(plan, prompt=prompt, ledger=ledger)
+
+    def _add_summary(
+        self, layout: Layout, count: int, text: str = "", writing: Writing | None = None
+    ) -> None:
+        """It stands for so many of the oldest turns; without a text they are dropped."""
+        assert self.conversation is not None
+        said = [n for turn in layout.turns[:count] if not turn.is_summary for n in turn.numbers]
+        # Where nothing but a summary goes, as much is covered as before.
+        covers = said[-1] if said else layout.summarized[-1]
+        name, parent = self.conversation.name, self._path[-1].number
+        self._path.append(self.store.add_summary(name, parent, text, covers, writing))
+
+    # ── what is sent ────────────────────────────────────────────────────────────────────────
 
     def _choices(self, question: Question) -> SamplingChoices:
         return question.sampling.over(self._sampling).over(question.prompt.sampling)
 
-    def _prompt(self, question: Question) -> Prompt:
-        file = question.prompt
-        messages = file.fill(
-            question.text,
-            question.attachments,
-            question.variables,
-            language=question.language,
-            system=question.system,
+    def _prompt(self, question: Question, layout: Layout, new: tuple[Message, ...]) -> Prompt:
+        if self._is_plain_text(question):
+            return RawPrompt(user_text(new))
+        # An encoder–decoder model refuses it.
+        return ChatPrompt(layout.messages(new), self._first_day)
+
+    def _is_plain_text(self, question: Question) -> bool:
+        return question.prompt.is_plain_text and self._engine.info.abilities.encoder
+
+    def _told(self, ledger: Ledger, layout: Layout) -> Ledger:
+        """The ledger also says what of the conversation is not sent, and counts it by turns."""
+        turns = [""] * len(layout.head)
+        for turn in layout.turns:
+            name = "summary" if turn.is_summary else f"turn {turn.numbers[0]}"
+            turns += [name] * len(turn.messages)
+        return replace(
+            ledger,
+            summarized=layout.summarized,
+            dropped=layout.dropped,
+            turns=tuple(turns),
         )
-        if file.is_plain_text and self._engine.info.abilities.encoder:
-            return RawPrompt(_user_text(messages))
-        return ChatPrompt(messages, self._first_day)  # which an encoder–decoder model refuses
+
+    # ── what is kept ────────────────────────────────────────────────────────────────────────
+
+    def _keep_question(self, question: Question, content: tuple[Message, ...]) -> None:
+        if self.conversation is None:
+            folder = _current_folder()
+            self.conversation = self.store.begin(title_of(question), folder, self._first_day)
+        parent = self._path[-1].number if self._path else 0
+        name, text = self.conversation.name, shown_text(question)
+        self._path.append(self.store.add_question(name, parent, text, content))
+
+    def _recorded(self, request: GenerationRequest, ledger: Ledger, stream: AnswerStream) -> Turn:
+        """A row for each candidate; the branch goes on with the first."""
+        assert self.conversation is not None
+        name, parent = self.conversation.name, self._path[-1].number
+        writing = self._writing(request, lay_out(self._path))
+        stored = []
+        for candidate in range(request.candidates):
+            seed = (writing.seed + candidate) % 2**32
+            own = replace(writing, seed=seed, candidate=candidate)
+            stored.append(self.store.begin_answer(name, parent, own))
+        if request.candidates > 1:
+            self.store.set_leaf(name, stored[0].number)
+        recorded = RecordedStream(stream, self.store, name, stored, self._answered)
+        numbers = tuple(message.number for message in stored)
+        return Turn(ledger, recorded, self.conversation, numbers)
+
+    def _answered(self, answers: Sequence[StoredMessage]) -> None:
+        """The next question goes on from the first of them."""
+        self._path.append(answers[0])
+
+    def _writing(self, request: GenerationRequest, layout: Layout) -> Writing:
+        info = self._engine.info
+        return Writing(
+            model=f"{info.name} {info.quantisation}".rstrip(),
+            fingerprint=info.fingerprint,
+            template_hash=info.template_hash,
+            build=info.build,
+            sampling=request.sampling,
+            max_new_tokens=request.max_new_tokens,
+            seed=request.seed or 0,
+            candidate=0,
+            candidates=request.candidates,
+            prompt=tuple(number for turn in layout.turns for number in turn.numbers),
+        )
+
+    # ── the branch ──────────────────────────────────────────────────────────────────────────
+
+    def _go_back_before(self, number: int) -> None:
+        """Raises `InputError` where there is no such question."""
+        self._path = self._path_to_question(number)[:-1]
+
+    def _leave_failure_behind(self) -> None:
+        """A question whose answer failed without a word is not asked twice of the model."""
+        while self._path and self._path[-1].kind is Kind.ANSWER and _is_nothing(self._path[-1]):
+            self._path = self._path[:-2]
+
+    def _path_to_question(self, number: int | None) -> list[StoredMessage]:
+        for at in range(len(self._path) - 1, -1, -1):
+            message = self._path[at]
+            if message.kind is Kind.QUESTION and number in (None, message.number):
+                return self._path[: at + 1]
+        which = "no question" if number is None else f"no question {number}"
+        raise InputError(f"there is {which} in this conversation", "llmchat history show")
+
+    def _last_writing(self) -> Writing:
+        assert self.conversation is not None
+        question = self._path[-1].number
+        for message in reversed(self.store.messages(self.conversation.name)):
+            if message.parent == question and message.writing is not None:
+                return message.writing
+        raise InputError("there is no answer to write again", 'llmchat "…"')
 
 
-def _names(question: Question) -> list[str]:
-    return [attachment.name for attachment in question.attachments]
+def _is_nothing(message: StoredMessage) -> bool:
+    return message.state is State.FAILED and not message.text
 
 
-def _user_text(messages: Sequence[Message]) -> str:
-    return "\n\n".join(message.text for message in messages if message.role is Role.USER)
+def _seed(choices: SamplingChoices) -> int:
+    """The chosen one, or 32 random bits; `secrets` would take 5 ms to import."""
+    return int.from_bytes(os.urandom(4)) if choices.seed is None else choices.seed
 
 
-def _options(choices: SamplingChoices) -> SamplingOptions:
-    given = {
-        name: value
-        for name in ("temperature", "top_k", "top_p", "min_p", "repeat_penalty")
-        if (value := getattr(choices, name)) is not None
-    }
-    return SamplingOptions(**given)
+def _current_folder() -> str:
+    try:
+        return os.getcwd()  # noqa: PTH109 # a Path takes longer
+    except OSError:  # it was deleted
+        return ""

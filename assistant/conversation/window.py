@@ -6,34 +6,63 @@ from msgspec import Struct
 
 from assistant.engine.base import Engine, Measure
 from assistant.errors import PromptTooLong
-from assistant.messages import Prompt
+from assistant.messages import PartTokens, Prompt
 
 DEFAULT_NEW_TOKENS = 1024
 SMALLEST_ANSWER = 16  # tokens; with less room than this there is no point in asking
 NAMED_PARTS = 4  # in an error; --dry-run lists them all
+COMPACT = "llmchat history compact, or -o when_full compact"
+SHARE_FOR_ANSWERS = 4  # old turns go before an answer has less than this part of the window
+
+
+class LedgerRow(Struct, frozen=True):
+    """Something that has a name, and how many of its tokens are in the KV cache already."""
+
+    source: str
+    tokens: int
+    cached: int
 
 
 class Ledger(Struct, frozen=True):
     """Where the window goes, in tokens. `max_new_tokens` is what the answer may have.
 
-    `is_shortened`: the window leaves less than was asked for.
+    `is_shortened`: the window leaves less than was asked for. `summarized` and `dropped` are the
+    numbers of the conversation's messages that are not sent; `leaving` are those that make room
+    for this very question.
     """
 
     window: int
     measure: Measure
     max_new_tokens: int
     is_shortened: bool
+    summarized: tuple[int, ...] = ()
+    dropped: tuple[int, ...] = ()
+    leaving: tuple[int, ...] = ()
+    turns: tuple[str, ...] = ()  # what each message of the prompt is counted under; "": its parts
 
     @property
     def fits(self) -> bool:
         return self.max_new_tokens > 0
 
-    def by_source(self) -> dict[str, int]:
-        """Tokens of everything that has a name, the largest first."""
-        tokens: dict[str, int] = {}
+    @property
+    def is_crowded(self) -> bool:
+        """Whether old turns should make room: the answer has less than its part of the window."""
+        is_short = self.is_shortened and self.max_new_tokens < self.window // SHARE_FOR_ANSWERS
+        return is_short or not self.fits
+
+    def rows(self) -> list[LedgerRow]:
+        """Everything that has a name, the largest first: what is asked by its parts, what was
+        said before by turns."""
+        found: dict[str, LedgerRow] = {}
         for part in self.measure.parts:
-            tokens[part.source] = tokens.get(part.source, 0) + part.tokens
-        return dict(sorted(tokens.items(), key=lambda item: -item[1]))
+            name = self._name_of(part)
+            row = found.get(name, LedgerRow(name, 0, 0))
+            found[name] = LedgerRow(name, row.tokens + part.tokens, row.cached + part.cached)
+        return sorted(found.values(), key=lambda row: -row.tokens)
+
+    def _name_of(self, part: PartTokens) -> str:
+        is_said = part.message is not None and part.message < len(self.turns)
+        return (self.turns[part.message or 0] if is_said else "") or part.source
 
 
 def take_stock(engine: Engine, prompt: Prompt, wanted_tokens: int | None) -> Ledger:
@@ -46,38 +75,36 @@ def take_stock(engine: Engine, prompt: Prompt, wanted_tokens: int | None) -> Led
     return Ledger(window, measure, min(wanted, room), is_shortened=wanted > left)
 
 
-def fit(
-    engine: Engine, prompt: Prompt, wanted_tokens: int | None, droppable: Collection[str] = ()
-) -> Ledger:
-    """The ledger of a prompt that fits; raises `PromptTooLong` as `require_room` does."""
-    ledger = take_stock(engine, prompt, wanted_tokens)
-    require_room(ledger, droppable)
-    return ledger
+def room_wanted(ledger: Ledger) -> int:
+    """Tokens that an answer should have when old turns make room for it."""
+    return ledger.window // SHARE_FOR_ANSWERS
 
 
-def require_room(ledger: Ledger, droppable: Collection[str] = ()) -> None:
+def require_room(
+    ledger: Ledger, droppable: Collection[str] = (), *, can_compact: bool = False
+) -> None:
     """Raises `PromptTooLong` that says what takes how much, and what of it to leave out.
 
-    `droppable` are the names of what a user attached.
+    `droppable` are the names of what a user attached. `can_compact`: old turns could go.
     """
     if ledger.fits:
         return
     tokens = ledger.measure.tokens
-    named = list(ledger.by_source().items())
-    shown = [f"{source} {count:,}" for source, count in named[:NAMED_PARTS]]
-    rest = sum(count for _, count in named[NAMED_PARTS:])
+    named = ledger.rows()
+    shown = [f"{row.source} {row.tokens:,}" for row in named[:NAMED_PARTS]]
+    rest = sum(row.tokens for row in named[NAMED_PARTS:])
     if rest:
         shown.append(f"{len(named) - NAMED_PARTS} others {rest:,}")
     raise PromptTooLong(
         f"this does not fit: {tokens:,} tokens and an answer, in a window of "
         f"{ledger.window:,} ({', '.join(shown)})",
-        _remedy(ledger, droppable),
+        COMPACT if can_compact else _remedy(ledger, droppable),
     )
 
 
 def _remedy(ledger: Ledger, droppable: Collection[str]) -> str:
     """The least to leave out: the smallest thing whose absence suffices, else the largest ones."""
-    sizes = {name: count for name, count in ledger.by_source().items() if name in droppable}
+    sizes = {row.source: row.tokens for row in ledger.rows() if row.source in droppable}
     if not sizes:
         return "ask with fewer words, or -m MODEL with a larger window"
     if list(sizes) == ["stdin"]:

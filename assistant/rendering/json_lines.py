@@ -44,7 +44,8 @@ def event_object(event: Progress) -> dict[str, Any]:
 
 
 def ledger_object(info: BackendInfo, ledger: Ledger) -> dict[str, Any]:
-    """What is asked: the model by name and fingerprint, and tokens by source."""
+    """What is asked: the model by name and fingerprint, tokens by source, the seconds until the
+    answer begins (None: never measured), and which messages of the conversation are not sent."""
     return {
         "model": {
             "name": info.name,
@@ -53,12 +54,15 @@ def ledger_object(info: BackendInfo, ledger: Ledger) -> dict[str, Any]:
         },
         "window": ledger.window,
         "prompt_tokens": ledger.measure.tokens,
+        "cached_tokens": ledger.measure.tokens_cached,
+        "seconds": ledger.measure.seconds,
         "is_exact": ledger.measure.is_exact,
         "max_new_tokens": ledger.max_new_tokens,
         "fits": ledger.fits,
-        "parts": [
-            {"source": source, "tokens": tokens} for source, tokens in ledger.by_source().items()
-        ],
+        "parts": [asdict(row) for row in ledger.rows()],
+        "summarized": list(ledger.summarized),
+        "dropped": list(ledger.dropped),
+        "leaving": list(ledger.leaving),
     }
 
 

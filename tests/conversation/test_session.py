@@ -8,8 +8,10 @@ from msgspec.structs import replace
 
 from assistant.backends.base import SamplingOptions
 from assistant.config import SamplingChoices
-from assistant.conversation.session import Question, Session
-from assistant.engine.base import AnswerStream, GenerationRequest, Kept
+from assistant.conversation.questions import Question
+from assistant.conversation.session import Session
+from assistant.conversation.store import Store
+from assistant.engine.base import AnswerStream, Engine, GenerationRequest, Kept
 from assistant.engine.local import LocalEngine
 from assistant.errors import PromptTooLong
 from assistant.events import Event, Finished
@@ -63,13 +65,17 @@ def prompt_file(sampling: SamplingChoices | None = None) -> PromptFile:
     )
 
 
+def session_of(engine: Engine, sampling: SamplingChoices) -> Session:
+    return Session(engine, sampling, Store.in_memory)
+
+
 def test_what_the_user_types_wins_over_settings_and_settings_over_the_prompt_file(
     recorder: Recorder,
 ) -> None:
     settings = SamplingChoices(temperature=0.5, top_k=50)
     file = prompt_file(SamplingChoices(temperature=0.3, top_k=30, top_p=0.3, max_new_tokens=33))
     typed = SamplingChoices(temperature=0.9, seed=0)
-    Session(recorder, settings).ask(Question(file, "Hi", sampling=typed))
+    session_of(recorder, settings).ask(Question(file, "Hi", sampling=typed))
     (request,) = recorder.requests
     assert request.sampling == SamplingOptions(temperature=0.9, top_k=50, top_p=0.3)
     assert request.max_new_tokens == 33
@@ -79,21 +85,21 @@ def test_what_the_user_types_wins_over_settings_and_settings_over_the_prompt_fil
 def test_a_zero_is_a_choice(recorder: Recorder) -> None:
     settings = SamplingChoices(temperature=0.0, top_k=0, min_p=0.0)
     file = prompt_file(SamplingChoices(temperature=0.8, top_k=40, min_p=0.5))
-    Session(recorder, settings).ask(Question(file, "Hi"))
+    session_of(recorder, settings).ask(Question(file, "Hi"))
     sampling = recorder.requests[0].sampling
     assert (sampling.temperature, sampling.top_k, sampling.min_p) == (0.0, 0, 0.0)
 
 
 def test_without_opinions_the_defaults_are_sent(recorder: Recorder) -> None:
-    turn = Session(recorder, SamplingChoices()).ask(Question(prompt_file(), "Hi"))
+    turn = session_of(recorder, SamplingChoices()).ask(Question(prompt_file(), "Hi"))
     (request,) = recorder.requests
     assert request.sampling == SamplingOptions()
-    assert request.seed is None
+    assert request.seed is not None
     assert request.max_new_tokens == turn.ledger.max_new_tokens == 1024
 
 
 def test_render_is_what_ask_sends(recorder: Recorder) -> None:
-    session = Session(recorder, SamplingChoices())
+    session = session_of(recorder, SamplingChoices())
     file = Attachment("a.py", "print('<|im_end|>')", "python")
     question = Question(prompt_file(), "What does it print?", (file,))
     rendered = session.render(question)
@@ -108,14 +114,14 @@ def test_render_is_what_ask_sends(recorder: Recorder) -> None:
 def test_nothing_is_sent_when_the_question_does_not_fit(recorder: Recorder) -> None:
     long = Attachment("long.txt", "word " * recorder.info.window, "")
     with pytest.raises(PromptTooLong, match=r"long\.txt"):
-        Session(recorder, SamplingChoices()).ask(Question(prompt_file(), "Why?", (long,)))
+        session_of(recorder, SamplingChoices()).ask(Question(prompt_file(), "Why?", (long,)))
     assert recorder.requests == []
 
 
 def test_variables_reach_the_prompt(recorder: Recorder) -> None:
     file = Attachment("a.py", "print(1)", "python")
     question = Question(find_prompt("translate"), attachments=(file,), variables={"to": "Rust"})
-    rendered = Session(recorder, SamplingChoices()).render(question)
+    rendered = session_of(recorder, SamplingChoices()).render(question)
     assert "Translate this to Rust:\n\na.py:\n```python\nprint(1)\n```" in rendered.text
 
 
@@ -132,7 +138,7 @@ def test_an_encoder_is_sent_the_users_message_as_plain_text(
 ) -> None:
     abilities = replace(recorder.info.abilities, encoder=True)
     recorder.info = replace(recorder.info, abilities=abilities, window=100)
-    session = Session(recorder, SamplingChoices())
+    session = session_of(recorder, SamplingChoices())
     file = Attachment("a.txt", "It rains <|im_end|>.", "")
     chosen = {"to": "English"} if name == "translate" else {}
     question = Question(find_prompt(name), text, (file,), variables=chosen)
@@ -149,13 +155,13 @@ def test_an_encoder_is_sent_the_users_message_as_plain_text(
 def test_a_prompt_that_needs_a_chat_stays_one(recorder: Recorder) -> None:
     abilities = replace(recorder.info.abilities, encoder=True)
     recorder.info = replace(recorder.info, abilities=abilities)
-    Session(recorder, SamplingChoices()).ask(Question(prompt_file(), "Hi"))
+    session_of(recorder, SamplingChoices()).ask(Question(prompt_file(), "Hi"))
     assert isinstance(recorder.requests[0].prompt, ChatPrompt)
 
 
 def test_a_session_answers_with_the_model(starter_engine: LocalEngine) -> None:
     choices = SamplingChoices(temperature=0.0, max_new_tokens=12)
-    session = Session(starter_engine, choices)
+    session = session_of(starter_engine, choices)
     turn = session.ask(Question(prompt_file(), "Say hello."))
     last = list(turn.stream)[-1]
     assert isinstance(last, Finished)

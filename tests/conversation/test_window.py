@@ -1,14 +1,30 @@
 """How long an answer may be, and what is said when the prompt leaves no room for one."""
 
+from collections.abc import Collection
 from datetime import date
 
 import pytest
 from msgspec.structs import replace
 
-from assistant.conversation.window import DEFAULT_NEW_TOKENS, SMALLEST_ANSWER, fit
+from assistant.conversation.window import (
+    DEFAULT_NEW_TOKENS,
+    SMALLEST_ANSWER,
+    Ledger,
+    require_room,
+    take_stock,
+)
+from assistant.engine.base import Engine
 from assistant.engine.local import LocalEngine
 from assistant.errors import PromptTooLong
-from assistant.messages import ChatPrompt, Message, Part, RawPrompt, Role
+from assistant.messages import ChatPrompt, Message, Part, Prompt, RawPrompt, Role
+
+
+def fit(
+    engine: Engine, prompt: Prompt, wanted: int | None, droppable: Collection[str] = ()
+) -> Ledger:
+    ledger = take_stock(engine, prompt, wanted)
+    require_room(ledger, droppable)
+    return ledger
 
 
 def prompt_of(*parts: tuple[str, str]) -> ChatPrompt:

@@ -48,8 +48,12 @@ INFO = BackendInfo(
     template_hash="t",
     abilities=Abilities(trims=True, grammar=False, candidates=False, chat=True),
 )
-PARTS = (PartTokens(None, "template", 3), PartTokens(0, EVIL, 9), PartTokens(1, "question", 8))
-LEDGER = Ledger(100, Measure(20, PARTS, 0, None), 80, is_shortened=False)
+PARTS = (
+    PartTokens(None, "template", 3, 3),
+    PartTokens(0, EVIL, 9, 2),
+    PartTokens(1, "question", 8),
+)
+LEDGER = Ledger(100, Measure(20, PARTS, 5, 1.5), 80, is_shortened=False, dropped=(1, 2))
 EVENTS: dict[type, tuple[Any, dict[str, Any]]] = {
     ModelLoading: (
         ModelLoading("reading", 0.5),
@@ -151,14 +155,19 @@ def test_the_ledger_names_model_window_and_parts() -> None:
         "model": {"name": EVIL, "quantisation": "Q1", "fingerprint": "f" * 8},
         "window": 100,
         "prompt_tokens": 20,
+        "cached_tokens": 5,
+        "seconds": 1.5,
         "is_exact": True,
         "max_new_tokens": 80,
         "fits": True,
         "parts": [
-            {"source": EVIL, "tokens": 9},
-            {"source": "question", "tokens": 8},
-            {"source": "template", "tokens": 3},
+            {"source": EVIL, "tokens": 9, "cached": 2},
+            {"source": "question", "tokens": 8, "cached": 0},
+            {"source": "template", "tokens": 3, "cached": 3},
         ],
+        "summarized": [],
+        "dropped": [1, 2],
+        "leaving": [],
     }
 
 

@@ -42,6 +42,41 @@ def test_a_ledger_looks_like_this() -> None:
     ]
 
 
+def test_what_is_cached_and_what_is_not_sent_is_said() -> None:
+    counted = (
+        PartTokens(None, "template", 14, 14),
+        PartTokens(0, "prompt ask", 9, 9),
+        PartTokens(1, "question", 60, 10),
+        PartTokens(2, "answer", 50, 50),
+        PartTokens(3, "question", 8),
+    )
+    told = Ledger(
+        1_024,
+        Measure(141, counted, 83, 4.21),
+        100,
+        is_shortened=False,
+        summarized=(1, 2, 3, 4),
+        dropped=(5, 6),
+        leaving=(7, 8),
+        turns=("", "turn 7", "turn 7"),
+    )
+    assert ledger_lines(told) == [
+        "110  turn 7                          60 cached",
+        " 14  template                        cached",
+        "  9  prompt ask                      cached",
+        "  8  question",
+        "141  of 1,024 tokens are the prompt",
+        " 83  of them are read already",
+        "100  may be the answer",
+        "the answer begins after about 4.2 s",
+        "4 older messages are in the conversation's summary",
+        "2 older messages are left out",
+        "2 older messages have to make room for it first",
+    ]
+    soon = Ledger(1_024, Measure(1, counted[:1], 0, 0.01), 1, is_shortened=False)
+    assert ledger_lines(soon)[-1] == "the answer begins at once"
+
+
 def test_what_is_not_cached_is_not_mentioned() -> None:
     assert ledger_lines(ledger(PartTokens(0, "question", 2))) == [
         "2  question",

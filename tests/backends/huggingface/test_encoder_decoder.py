@@ -20,7 +20,9 @@ from tiny_encoder_decoders import (
 from assistant.backends.base import Backend, DecodeResult, ModelSpec, Row, SamplingOptions
 from assistant.backends.huggingface.encoder_decoder import EncoderDecoder
 from assistant.config import SamplingChoices
-from assistant.conversation.session import Question, Session
+from assistant.conversation.questions import Question
+from assistant.conversation.session import Session
+from assistant.conversation.store import Store
 from assistant.engine.base import GenerationRequest
 from assistant.engine.local import LocalEngine
 from assistant.errors import EngineFailed, ModelError, PromptTooLong, UsageError
@@ -158,7 +160,8 @@ def test_a_prompt_longer_than_a_call_is_read_whole(
 def test_a_prompt_of_plain_text_is_answered_and_a_chat_refused(
     tiny: Tiny, open_engine: Callable[..., LocalEngine]
 ) -> None:
-    session = Session(open_engine(tiny), SamplingChoices(temperature=0.0, max_new_tokens=24))
+    choices = SamplingChoices(temperature=0.0, max_new_tokens=24)
+    session = Session(open_engine(tiny), choices, Store.in_memory)
     notes = (Attachment("notes.txt", "It rains.", ""),)
     turn = session.ask(Question(find_prompt("summarize"), attachments=notes))
     text = "Summarize this:\n\nnotes.txt:\n```\nIt rains.\n```"

@@ -1,0 +1,480 @@
+"""A session that remembers: what it sends, keeps, lets go of and writes again."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from template_engine import TemplateEngine
+
+from assistant.config import SamplingChoices, WhenFull
+from assistant.conversation.questions import Question
+from assistant.conversation.records import Kind, State
+from assistant.conversation.session import Session, Turn
+from assistant.conversation.store import Store
+from assistant.engine.base import Keep
+from assistant.errors import InputError, PromptTooLong
+from assistant.events import Finished, Reason
+from assistant.messages import Attachment, ChatPrompt, Role
+from assistant.prompts.finding import find_prompt
+from assistant.trust import Note
+
+LONG = "word " * 100  # 500 bytes, which are tokens here
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store.open(tmp_path / "history.db")
+    yield store
+    store.close()
+
+
+def session_of(
+    engine: TemplateEngine, store: Store, *, max_tokens: int = 200, **more: object
+) -> Session:
+    choices = SamplingChoices(temperature=0.0, max_new_tokens=max_tokens)
+    return Session(engine, choices, lambda: store, **more)  # type: ignore[arg-type]  # by name
+
+
+def ask(session: Session, text: str, **more: object) -> Turn:
+    """The whole turn."""
+    turn = session.ask(question(text, **more))  # type: ignore[arg-type]  # by name
+    assert isinstance(list(turn.stream)[-1], Finished)
+    return turn
+
+
+def question(text: str, prompt: str = "ask", **more: object) -> Question:
+    return Question(find_prompt(prompt), text, **more)  # type: ignore[arg-type]  # by name
+
+
+def sent(engine: TemplateEngine, at: int = -1) -> list[str]:
+    """The texts of the messages of a request, and who says them."""
+    prompt = engine.requests[at].prompt
+    assert isinstance(prompt, ChatPrompt)
+    return [f"{m.role.value[0]}: {m.text}" for m in prompt.messages]
+
+
+def head(engine: TemplateEngine) -> str:
+    return sent(engine)[0]
+
+
+# ── remembering ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_second_question_is_sent_after_the_first_turn(store: Store) -> None:
+    engine = TemplateEngine(4096, lambda request: f"answer {len(engine.requests)}")
+    session = session_of(engine, store)
+    ask(session, "In Python?")
+    ask(session, "And in Rust?")
+    assert sent(engine)[1:] == ["u: In Python?", "a: answer 1", "u: And in Rust?"]
+    assert head(engine).startswith("s: You are a programming assistant.")
+
+
+def test_every_exchange_is_kept_and_goes_on_in_another_process(store: Store) -> None:
+    engine = TemplateEngine(4096)
+    turn = ask(session_of(engine, store), "Why?")
+    kept = store.path(turn.conversation.name)
+    assert [(m.kind, m.state, m.text) for m in kept] == [
+        (Kind.QUESTION, State.COMPLETE, "Why?"),
+        (Kind.ANSWER, State.COMPLETE, "Yes."),
+    ]
+    later = session_of(engine, store, conversation=store.latest())
+    ask(later, "Really?")
+    assert sent(engine)[1:] == ["u: Why?", "a: Yes.", "u: Really?"]
+    assert store.latest() is not None
+    assert len(store.conversations()) == 1
+
+
+def test_a_past_answer_is_sent_as_the_tokens_that_were_written(store: Store) -> None:
+    engine = TemplateEngine(4096)
+    session = session_of(engine, store)
+    ask(session, "Why?")
+    ask(session, "Really?")
+    prompt = engine.requests[-1].prompt
+    assert isinstance(prompt, ChatPrompt)
+    answer = next(m for m in prompt.messages if m.role is Role.ASSISTANT)
+    assert answer.token_ids == tuple(b"Yes.")
+    assert answer.fingerprint == "weights"
+
+
+def test_what_wrote_an_answer_is_kept_with_it(store: Store) -> None:
+    engine = TemplateEngine(4096)
+    turn = ask(session_of(engine, store), "Why?")
+    writing = store.path(turn.conversation.name)[-1].writing
+    assert writing is not None
+    assert (writing.fingerprint, writing.template_hash, writing.build) == (
+        *("weights", "template"),
+        "build",
+    )
+    assert writing.seed == engine.requests[0].seed
+    assert writing.token_ids == tuple(b"Yes.")
+    assert writing.prompt == (1,)
+    assert len(writing.prompt_hash) == 16
+    assert writing.usage is not None
+    assert writing.reason is Reason.DONE
+
+
+def test_the_first_day_stays_that_of_the_conversation(store: Store) -> None:
+    engine = TemplateEngine(4096)
+    old = store.begin("old", "/", date(2020, 2, 29))
+    ask(session_of(engine, store, conversation=old), "Why?")
+    prompt = engine.requests[-1].prompt
+    assert isinstance(prompt, ChatPrompt)
+    assert prompt.first_day == date(2020, 2, 29)
+
+
+def test_files_of_earlier_questions_are_sent_again(store: Store) -> None:
+    engine = TemplateEngine(4096)
+    session = session_of(engine, store)
+    ask(session, "", prompt="explain", attachments=(Attachment("a.py", "x = 1\n", "python"),))
+    ask(session, "Why 1?")
+    assert "x = 1" in sent(engine)[1]
+    assert session.messages[0].text == "explain a.py"
+    assert session.conversation is not None
+    assert session.conversation.title == "explain a.py"
+
+
+def test_nothing_is_kept_where_the_engine_refuses(store: Store) -> None:
+    session = session_of(TemplateEngine(512), store)
+    with pytest.raises(PromptTooLong):
+        session.ask(question(LONG * 2))
+    assert store.conversations() == []
+
+
+def test_without_history_no_engine_keeps_its_state(store: Store) -> None:
+    engine = TemplateEngine(4096)
+    ask(session_of(engine, store, keeps_state=False), "Why?")
+    assert engine.requests[0].keep is Keep.NOTHING
+
+
+def test_who_stops_reading_has_stopped_the_answer(store: Store) -> None:
+    session = session_of(TemplateEngine(4096, lambda _: "One two three four."), store)
+    turn = session.ask(question("Why?"))
+    events = iter(turn.stream)
+    next(events), next(events)
+    events.close()  # type: ignore[attr-defined]  # a generator
+    kept = store.path(turn.conversation.name)[-1]
+    assert kept.state is State.STOPPED
+    assert kept.text == "One tw"
+    assert session.messages[-1].text == "One tw"
+
+
+def test_a_failed_answer_is_kept_as_failed_and_its_question_not_sent_again(store: Store) -> None:
+    engine = TemplateEngine(4096, lambda _: "", reason=Reason.FAILED)
+    session = session_of(engine, store)
+    turn = ask(session, "Why?")
+    assert store.path(turn.conversation.name)[-1].state is State.FAILED
+    engine.reason = Reason.DONE
+    ask(session, "Why though?")
+    assert sent(engine)[1:] == ["u: Why though?"]
+
+
+# ── system messages, languages and notes ────────────────────────────────────────────────────
+
+
+def test_a_plain_question_keeps_the_head_that_the_conversation_began_with(store: Store) -> None:
+    engine = TemplateEngine(4096)
+    session = session_of(engine, store)
+    ask(session, "", prompt="explain", attachments=(Attachment("a.py", "x = 1\n", "python"),))
+    began = head(engine)
+    ask(session, "Why 1?")
+    assert head(engine) == began
+    assert sum(text.startswith("s:") for text in sent(engine)) == 1
+
+
+def test_another_prompt_brings_its_own_system_message(store: Store) -> None:
+    engine = TemplateEngine(4096)
+    session = session_of(engine, store)
+    ask(session, "Hi.")
+    ask(session, "", prompt="review", attachments=(Attachment("a.py", "x = 1\n", "python"),))
+    assert [text for text in sent(engine) if text.startswith("s:")][1:] == [
+        "s: You find bugs in code."
+    ]
+    ask(session, "Sure?")
+    assert sum(text.startswith("s:") for text in sent(engine)) == 2
+
+
+def test_a_language_is_asked_for_once(store: Store) -> None:
+    engine = TemplateEngine(4096)
+    session = session_of(engine, store)
+    ask(session, "Hi.", language="German")
+    ask(session, "And?", language="German")
+    assert sum("German" in text for text in sent(engine)) == 1
+    ask(session, "And?", language="French")
+    assert sent(engine)[-2:] == ["s: Answer in French.", "u: And?"]
+
+
+def test_notes_join_the_head_of_a_new_conversation(store: Store) -> None:
+    engine = TemplateEngine(4096)
+    notes = (Note("AGENTS.md", "Use tabs. {{ no }}"), Note("sub/LLMCHAT.md", "Be kind."))
+    session = session_of(engine, store, notes=notes)
+    ask(session, "Hi.")
+    assert head(engine).endswith(
+        "\n\nNotes of this project, from AGENTS.md:\n\nUse tabs. {{ no }}"
+        "\n\nNotes of this project, from sub/LLMCHAT.md:\n\nBe kind."
+    )
+    assert {"AGENTS.md", "sub/LLMCHAT.md"} <= {
+        row.source for row in session.take_stock(question("And?")).rows()
+    }
+    ask(session, "And?")
+    assert sum("Use tabs" in text for text in sent(engine)) == 1
+
+
+def test_notes_are_not_for_prompts_about_plain_text(store: Store) -> None:
+    engine = TemplateEngine(4096)
+    session = session_of(engine, store, notes=(Note("AGENTS.md", "Use tabs."),))
+    ask(session, "", prompt="summarize", attachments=(Attachment("a.txt", "It rains.", ""),))
+    assert "tabs" not in "".join(sent(engine))
+
+
+# ── versions ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_answer_written_again_is_another_version(store: Store) -> None:
+    engine = TemplateEngine(4096, lambda _: f"answer {len(engine.requests)}")
+    session = session_of(engine, store)
+    ask(session, "Why?")
+    turn = session.again()
+    list(turn.stream)
+    name = turn.conversation.name
+    assert sent(engine)[1:] == ["u: Why?"]
+    assert store.versions(name, 2) == [2, 3]
+    assert [m.text for m in store.path(name)] == ["Why?", "answer 2"]
+    assert [m.text for m in store.path(name, 2)] == ["Why?", "answer 1"]
+    assert engine.requests[0].seed != engine.requests[1].seed
+    ask(session, "So?")
+    assert sent(engine)[1:] == ["u: Why?", "a: answer 2", "u: So?"]
+
+
+def test_a_changed_question_is_another_version(store: Store) -> None:
+    engine = TemplateEngine(4096, lambda _: f"answer {len(engine.requests)}")
+    session = session_of(engine, store)
+    ask(session, "One?")
+    ask(session, "Two?")
+    list(session.ask(question("Deux?"), instead_of=3).stream)
+    assert sent(engine)[1:] == ["u: One?", "a: answer 1", "u: Deux?"]
+    assert session.conversation is not None
+    name = session.conversation.name
+    assert store.versions(name, 3) == [3, 5]
+    assert [m.text for m in store.path(name, 4)][-1] == "answer 2"
+
+
+def test_the_first_question_can_be_changed_with_its_head(store: Store) -> None:
+    engine = TemplateEngine(4096)
+    session = session_of(engine, store)
+    ask(session, "One?")
+    list(session.ask(question("Un?"), instead_of=1).stream)
+    assert [text[0] for text in sent(engine)] == ["s", "u"]
+    with pytest.raises(InputError, match="no question 2"):
+        session.ask(question("Deux?"), instead_of=2)
+
+
+def test_a_conversation_goes_on_from_any_of_its_messages(store: Store) -> None:
+    engine = TemplateEngine(4096, lambda _: f"answer {len(engine.requests)}")
+    session = session_of(engine, store)
+    ask(session, "One?")
+    ask(session, "Two?")
+    back = session_of(engine, store, conversation=session.conversation, leaf=2)
+    ask(back, "Three?")
+    assert sent(engine)[1:] == ["u: One?", "a: answer 1", "u: Three?"]
+
+
+def test_candidates_are_versions_and_the_first_goes_on(store: Store) -> None:
+    engine = TemplateEngine(4096)
+    session = session_of(engine, store)
+    turn = ask(session, "Why?", candidates=3)
+    assert turn.numbers == (2, 3, 4)
+    name = turn.conversation.name
+    assert store.versions(name, 2) == [2, 3, 4]
+    assert [m.number for m in store.path(name)] == [1, 2]
+    writings = [m.writing for m in store.messages(name)[1:]]
+    assert [w.seed - writings[0].seed for w in writings if w and writings[0]] == [0, 1, 2]
+
+
+def test_nothing_can_be_written_again_before_anything_was_asked(store: Store) -> None:
+    with pytest.raises(InputError, match="no question"):
+        session_of(TemplateEngine(4096), store).again()
+
+
+# ── a full window ───────────────────────────────────────────────────────────────────────────
+
+
+def fill(session: Session, turns: int, text: str = LONG) -> None:
+    for number in range(turns):
+        ask(session, f"q{number} {text}")
+
+
+def test_without_a_compaction_the_older_half_is_dropped_and_said(store: Store) -> None:
+    engine = TemplateEngine(2048)
+    session = session_of(engine, store)
+    fill(session, 3)
+    turn = ask(session, f"q3 {LONG}")
+    assert turn.ledger.leaving == turn.ledger.dropped == (1, 2, 3, 4)
+    assert [text[:5] for text in sent(engine)[1:]] == ["u: q2", "a: Ye", "u: q3"]
+    again = ask(session, "And?")
+    assert again.ledger.dropped == (1, 2, 3, 4)
+    assert again.ledger.leaving == ()
+
+
+def test_what_was_dropped_is_still_in_the_history(store: Store) -> None:
+    session = session_of(TemplateEngine(2048), store)
+    fill(session, 4)
+    assert session.conversation is not None
+    said = [m.text for m in store.path(session.conversation.name) if m.kind is Kind.QUESTION]
+    assert len(said) == 4
+
+
+def test_a_question_that_never_fits_drops_nothing(store: Store) -> None:
+    session = session_of(TemplateEngine(2048), store)
+    fill(session, 2)
+    before = session.messages
+    with pytest.raises(PromptTooLong, match="question"):
+        session.ask(question(LONG * 5))
+    assert session.messages == before
+    assert session.conversation is not None
+    assert store.path(session.conversation.name) == list(before)
+
+
+def test_who_wants_nothing_dropped_is_refused(store: Store) -> None:
+    session = session_of(TemplateEngine(2048), store, when_full=WhenFull.REFUSE)
+    fill(session, 3)
+    with pytest.raises(PromptTooLong) as refused:
+        session.ask(question(LONG))
+    assert "history compact" in refused.value.hint
+    assert session.compaction(question(LONG)) is None
+
+
+def test_a_short_answer_is_better_than_a_refusal_while_there_is_room(store: Store) -> None:
+    session = session_of(TemplateEngine(2048), store, when_full=WhenFull.REFUSE)
+    fill(session, 3)
+    turn = ask(session, "And?", sampling=SamplingChoices(max_new_tokens=1000))
+    assert turn.ledger.is_shortened
+    assert turn.ledger.dropped == ()
+
+
+# ── compaction ──────────────────────────────────────────────────────────────────────────────
+
+
+def compacting(store: Store, window: int, summary: str = "They spoke.") -> TemplateEngine:
+    """An engine that summarizes when it is asked to."""
+
+    def says(_request: object) -> str:
+        return summary if sent(engine)[-1].startswith("u: Summarize our") else "Yes."
+
+    engine = TemplateEngine(window, says)
+    return engine
+
+
+def test_the_older_half_becomes_a_summary_before_the_question_is_asked(store: Store) -> None:
+    engine = compacting(store, 2048)
+    session = session_of(engine, store)
+    fill(session, 3)
+    compaction = session.compaction(question(f"q3 {LONG}"))
+    assert compaction is not None
+    assert compaction.messages == 4
+    list(compaction)
+    assert compaction.summary == "They spoke."
+    assert [text[:5] for text in sent(engine)[1:]] == [
+        *("u: q0", "a: Ye", "u: q1", "a: Ye", "u: Su")
+    ]
+    turn = ask(session, f"q3 {LONG}")
+    assert turn.ledger.summarized == (1, 2, 3, 4)
+    assert turn.ledger.dropped == turn.ledger.leaving == ()
+    shown = [text[:30] for text in sent(engine)[1:]]
+    assert shown[0] == "u: Summary of our conversation"
+    assert [text[:5] for text in shown[1:]] == ["u: q2", "a: Ye", "u: q3"]
+
+
+def test_the_request_for_a_summary_begins_with_what_is_cached_already(store: Store) -> None:
+    engine = compacting(store, 2048)
+    session = session_of(engine, store)
+    fill(session, 3)
+    before = engine.render(engine.requests[-1].prompt).token_ids
+    compaction = session.compaction(question(LONG))
+    assert compaction is not None
+    list(compaction)
+    request = engine.requests[-1]
+    now = engine.render(request.prompt).token_ids
+    shared = next(at for at, (a, b) in enumerate(zip(before, now, strict=False)) if a != b)
+    assert len(now) - shared < 400  # the instruction
+    assert request.keep is Keep.NOTHING
+
+
+def test_a_summary_is_kept_with_what_wrote_it_and_can_be_changed(store: Store) -> None:
+    engine = compacting(store, 2048)
+    session = session_of(engine, store)
+    fill(session, 3)
+    compaction = session.compaction()
+    assert compaction is not None
+    list(compaction)
+    assert session.conversation is not None
+    name = session.conversation.name
+    summary = store.path(name)[-1]
+    assert (summary.kind, summary.text, summary.covers) == (Kind.SUMMARY, "They spoke.", 4)
+    assert summary.writing is not None
+    assert summary.writing.prompt == (1, 2, 3, 4)
+    assert summary.writing.token_ids == tuple(b"They spoke.")
+
+
+def test_a_summary_that_was_stopped_changes_nothing(store: Store) -> None:
+    engine = compacting(store, 2048)
+    session = session_of(engine, store)
+    fill(session, 3)
+    before = session.messages
+    compaction = session.compaction()
+    assert compaction is not None
+    compaction.cancel()
+    list(compaction)
+    assert compaction.summary == ""
+    assert compaction.reason is Reason.STOPPED
+    assert session.messages == before
+
+
+def test_an_empty_summary_is_none_and_turns_are_dropped(store: Store) -> None:
+    engine = compacting(store, 2048, summary=" \n")
+    session = session_of(engine, store)
+    fill(session, 3)
+    compaction = session.compaction(question(LONG))
+    assert compaction is not None
+    list(compaction)
+    assert ask(session, LONG).ledger.dropped == (1, 2, 3, 4)
+
+
+def test_there_is_no_compaction_without_need_or_for_nothing(store: Store) -> None:
+    session = session_of(compacting(store, 2048), store)
+    assert session.compaction() is None
+    fill(session, 1)
+    assert session.compaction(question("And?")) is None
+    assert session.compaction() is None, "a summary would be as long"
+
+
+def test_a_tiny_window_drops_whole_turns(store: Store) -> None:
+    session = session_of(compacting(store, 512), store, max_tokens=64)
+    fill(session, 2, "word " * 30)
+    asked = question("word " * 30)
+    assert session.compaction(asked) is None
+    turn = ask(session, asked.text)
+    assert turn.ledger.dropped in ((1, 2), (1, 2, 3, 4))
+
+
+@pytest.mark.parametrize("window", [512, 1024, 2048])
+def test_a_long_talk_goes_on_in_any_window(store: Store, window: int) -> None:
+    engine = compacting(store, window)
+    session = session_of(engine, store, max_tokens=window // 8)
+    compactions = 0
+    for number in range(30):
+        asked = question(f"q{number} " + "word " * (window // 50))
+        compaction = session.compaction(asked)
+        if compaction is not None:
+            list(compaction)
+            compactions += 1
+        turn = ask(session, asked.text)
+        ledger = turn.ledger
+        assert ledger.measure.tokens + ledger.max_new_tokens <= window
+        shown = [m.number for m in session.messages if m.kind is not Kind.SUMMARY]
+        layout_numbers = {*ledger.summarized, *ledger.dropped}
+        assert layout_numbers < set(shown)
+    assert bool(compactions) == (window >= 1024)
+    assert session.conversation is not None
+    questions = [m for m in store.path(session.conversation.name) if m.kind is Kind.QUESTION]
+    assert len(questions) == 30
