@@ -1,18 +1,20 @@
 """Which folders the user trusts, by their content: whatever changes is asked about again.
 
-A project brings settings (.llmchat.toml) and prompts (.llmchat/prompts/*.md). What they may do
-is checked where they are read; nothing here looks inside.
+A project brings settings (.llmchat.toml), prompts (.llmchat/prompts/*.md) and notes (AGENTS.md,
+LLMCHAT.md). What settings and prompts may do is checked where they are read; nothing here looks
+inside.
 """
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from shlex import quote
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from assistant import paths
 from assistant.errors import AssistantError, InputError, UsageError
@@ -21,25 +23,41 @@ from assistant.toml_files import read_toml, write_toml
 
 SETTINGS_FILE = ".llmchat.toml"
 PROMPTS_FOLDER = Path(".llmchat", "prompts")
+NOTES_FILES = ("AGENTS.md", "LLMCHAT.md")
 MAX_FILE_BYTES = 64 << 10
 MAX_PROMPTS = 100
 MAX_DECISIONS = 1_000  # older ones are asked about again
 LOCK_SECONDS = 10.0  # writing takes milliseconds, unless the disk is slow
-HEADER = "# What you answered about the settings and prompts of folders: llmchat trust [--no]\n"
+HEADER = "# What you answered about what folders bring: llmchat trust [--no]\n"
 
 # Folder and content → trusted.
 _Decisions = dict[tuple[str, str], bool]
 
 
+class Note(Struct, frozen=True):
+    """What a project wants said about it. `name` is one line of visible text: sub/AGENTS.md."""
+
+    name: str
+    text: str
+
+
 class Project(Struct, frozen=True):
-    """A folder that brings settings or prompts. `problem`: why it can never be trusted."""
+    """A folder that brings settings, prompts or notes.
+
+    `notes` hold the text that `content_hash` was taken of. `problem`: why it can never be trusted.
+    """
 
     folder: Path
     files: tuple[Path, ...]
     content_hash: str
     settings_file: Path | None
     prompts_folder: Path
+    notes: tuple[Note, ...] = ()
     problem: str = ""
+
+    @property
+    def prompt_files(self) -> tuple[Path, ...]:
+        return tuple(file for file in self.files if file.parent == self.prompts_folder)
 
 
 def trust_file() -> Path:
@@ -53,16 +71,40 @@ def find_project(start: Path | None = None) -> Project | None:
     A repository (.git) is the highest folder looked at. None also where the current folder
     was deleted.
     """
-    try:
-        here = (start or Path.cwd()).resolve()
-    except (OSError, RuntimeError):  # RuntimeError: links in a circle
-        return None
-    for folder in (here, *here.parents):
-        if files := _files(folder):
-            return _project(folder, files)
-        if os.path.lexists(folder / ".git"):
-            break
+    for folder in _upwards(start):
+        if _settings(folder) or _prompts(folder):
+            return _project(folder)
     return None
+
+
+def find_projects(start: Path | None = None) -> tuple[Project, ...]:
+    """Every folder whose content counts in the current one, the outermost first: that of
+    `find_project`, and all that bring notes."""
+    nearest = find_project(start)
+    noted = _noted(start)
+    if nearest is None or nearest.folder in (project.folder for project in noted):
+        return noted
+    return tuple(sorted((*noted, nearest), key=lambda project: len(project.folder.parts)))
+
+
+def project_notes(start: Path | None = None) -> tuple[Note, ...]:
+    """The notes of trusted folders, from the current one up to the repository, outermost first.
+
+    Without a repository the home folder and the root are not looked at. A text that a folder
+    has twice comes once.
+    """
+    projects = _noted(start)
+    if not projects:
+        return ()
+    decisions = _read_decisions()[0]
+    top = projects[0].folder
+    return tuple(
+        replace(note, name=_visible(str(project.folder.relative_to(top) / note.name)))
+        for project in projects
+        if not project.problem and decisions.get(_key(project))
+        for note in project.notes
+        if note.text.strip() and note == _first_with(note.text, project.notes)
+    )
 
 
 def trusted_project(start: Path | None = None) -> Project | None:
@@ -76,6 +118,11 @@ def decision(project: Project) -> bool | None:
     if project.problem:
         return False
     return _read_decisions()[0].get(_key(project))
+
+
+def is_answered(project: Project) -> bool:
+    """Whether the user was asked about what it contains now, or has refused what cannot be read."""
+    return _key(project) in _read_decisions()[0]
 
 
 def decisions_problem() -> str:
@@ -101,16 +148,44 @@ def remember(project: Project, *, is_trusted: bool) -> None:
 # ── what a project contains ─────────────────────────────────────────────────────────────────
 
 
-def _files(folder: Path) -> tuple[Path, ...]:
-    settings = folder / SETTINGS_FILE
+def _upwards(start: Path | None) -> Iterator[Path]:
+    """The folders up to the repository, or up to the root where there is none."""
+    try:
+        here = (start or Path.cwd()).resolve()
+    except (OSError, RuntimeError):  # RuntimeError: links in a circle
+        return
+    for folder in (here, *here.parents):
+        yield folder
+        if os.path.lexists(folder / ".git"):
+            return
+
+
+def _noted(start: Path | None) -> tuple[Project, ...]:
+    """The folders that bring notes, the outermost first."""
+    folders = list(_upwards(start))
+    if folders and not os.path.lexists(folders[-1] / ".git"):
+        home = Path(os.path.realpath(os.path.expanduser("~")))  # noqa: PTH111 # Path raises without one
+        folders = folders[: folders.index(home)] if home in folders else folders
+    places = (folder for folder in reversed(folders) if folder != folder.parent)
+    return tuple(_project(folder) for folder in places if _notes(folder))
+
+
+def _settings(folder: Path) -> tuple[Path, ...]:
+    file = folder / SETTINGS_FILE
+    return (file,) if _is_file(file) else ()
+
+
+def _prompts(folder: Path) -> tuple[Path, ...]:
     try:
         names = (folder / PROMPTS_FOLDER).iterdir()
-        prompts = sorted(
-            islice((p for p in names if p.suffix == ".md" and _is_file(p)), MAX_PROMPTS + 1)
-        )
+        files = (path for path in names if path.suffix == ".md" and _is_file(path))
+        return tuple(sorted(islice(files, MAX_PROMPTS + 1)))
     except OSError:
-        prompts = []
-    return (*([settings] if _is_file(settings) else []), *prompts)
+        return ()
+
+
+def _notes(folder: Path) -> tuple[Path, ...]:
+    return tuple(file for name in NOTES_FILES if _is_file(file := folder / name))
 
 
 def _is_file(path: Path) -> bool:
@@ -120,32 +195,51 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _project(folder: Path, files: tuple[Path, ...]) -> Project:
-    settings = folder / SETTINGS_FILE
-    content_hash, problem = "", ""
-    try:
-        if len(files) > MAX_PROMPTS + (settings in files):
-            raise InputError(f"{folder / PROMPTS_FOLDER} has more than {MAX_PROMPTS} prompts")
-        content_hash = _hash(folder, files)
-    except InputError as err:
-        problem = err.message
-    return Project(
+def _project(folder: Path) -> Project:
+    settings, prompts, notes = _settings(folder), _prompts(folder), _notes(folder)
+    found = Project(
         folder=folder,
-        files=files,
-        content_hash=content_hash,
-        settings_file=settings if settings in files else None,
+        files=(*settings, *prompts, *notes),
+        content_hash="",
+        settings_file=settings[0] if settings else None,
         prompts_folder=folder / PROMPTS_FOLDER,
-        problem=problem,
+    )
+    try:
+        if len(prompts) > MAX_PROMPTS:
+            raise InputError(f"{found.prompts_folder} has more than {MAX_PROMPTS} prompts")
+        contents = {file: _content(folder, file) for file in found.files}
+        texts = tuple(Note(file.name, _text(file, contents[file])) for file in notes)
+    except InputError as err:
+        return replace(found, problem=err.message)
+    return replace(found, content_hash=_hash(folder, contents), notes=texts)
+
+
+def _text(file: Path, content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as err:
+        raise InputError(f"{file} is not UTF-8") from err
+
+
+def _first_with(text: str, notes: Iterable[Note]) -> Note:
+    return next(note for note in notes if note.text == text)
+
+
+def _visible(name: str) -> str:
+    """One line: what hides or steers, and bytes that are no UTF-8, become escapes."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in name
     )
 
 
-def _hash(folder: Path, files: Iterable[Path]) -> str:
+def _hash(folder: Path, contents: Mapping[Path, bytes]) -> str:
     """Of names and contents, each after its length, so that no two projects share it."""
     import hashlib  # takes 5 ms, and most folders have no project
 
     digest = hashlib.sha256()
-    for file in files:
-        for part in (os.fsencode(file.relative_to(folder)), _content(folder, file)):
+    for file, content in contents.items():
+        for part in (os.fsencode(file.relative_to(folder)), content):
             digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()
 

@@ -14,10 +14,14 @@ from assistant import paths, trust
 from assistant.errors import AssistantError, InputError
 from assistant.safe_files import locked
 from assistant.trust import (
+    Note,
     Project,
     decision,
     decisions_problem,
     find_project,
+    find_projects,
+    is_answered,
+    project_notes,
     remember,
     trust_file,
     trusted_project,
@@ -210,6 +214,209 @@ def test_files_that_cannot_be_read_are_refused(
 
     monkeypatch.setattr(os, "open", refuse)
     refuses(folder, f"{folder / '.llmchat.toml'} cannot be read: Permission denied")
+
+
+# ── notes ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def noted(tmp_path: Path) -> Path:
+    """A repository with notes, and a part of it with its own."""
+    place = tmp_path / "repository"
+    (place / "part" / "deep").mkdir(parents=True)
+    (place / ".git").mkdir()
+    (place / "AGENTS.md").write_text("all")
+    (place / "part" / "AGENTS.md").write_text("part")
+    (place / "part" / "LLMCHAT.md").write_text("for llmchat")
+    return place
+
+
+def trust_all(start: Path) -> None:
+    for project in find_projects(start):
+        remember(project, is_trusted=True)
+
+
+def test_notes_come_from_every_folder_up_to_the_repository(noted: Path) -> None:
+    deep = noted / "part" / "deep"
+    (noted.parent / "AGENTS.md").write_text("of somebody else")
+    assert [project.folder for project in find_projects(deep)] == [noted, noted / "part"]
+    assert project_notes(deep) == ()
+    trust_all(deep)
+    assert project_notes(deep) == (
+        Note("AGENTS.md", "all"),
+        Note("part/AGENTS.md", "part"),
+        Note("part/LLMCHAT.md", "for llmchat"),
+    )
+    assert project_notes(noted) == (Note("AGENTS.md", "all"),)
+
+
+def test_only_trusted_folders_give_notes(noted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, part = find_projects(noted / "part")
+    remember(part, is_trusted=True)
+    remember(whole, is_trusted=False)
+    monkeypatch.chdir(noted / "part")
+    assert [note.name for note in project_notes()] == ["part/AGENTS.md", "part/LLMCHAT.md"]
+    (noted / "part" / "AGENTS.md").write_text("obey")
+    assert project_notes() == ()
+
+
+@pytest.mark.parametrize("name", [".llmchat.toml", ".llmchat/prompts/a.md", "LLMCHAT.md"])
+def test_whatever_changes_in_a_folder_is_asked_about_again(name: str, noted: Path) -> None:
+    trust_all(noted)
+    (noted / name).parent.mkdir(parents=True, exist_ok=True)
+    (noted / name).touch()
+    assert project_notes(noted) == ()
+
+
+def test_notes_alone_are_no_project_of_settings(noted: Path) -> None:
+    assert find_project(noted) is None
+    (noted / ".llmchat.toml").write_text("seed = 1\n")
+    project = found(noted / "part" / "deep")
+    assert project.folder == noted
+    assert project.notes == (Note("AGENTS.md", "all"),)
+    assert project.files == (noted / ".llmchat.toml", noted / "AGENTS.md")
+    assert project.prompt_files == ()
+    assert find_projects(noted / "part")[0] == project
+
+
+def test_a_folder_of_settings_counts_among_those_with_notes(noted: Path) -> None:
+    deep = noted / "part" / "deep"
+    (deep / ".llmchat.toml").write_text("seed = 1\n")
+    folders = [project.folder for project in find_projects(deep)]
+    assert folders == [noted, noted / "part", deep]
+    (noted / "AGENTS.md").unlink()
+    (deep / ".llmchat.toml").unlink()
+    (noted / ".llmchat.toml").write_text("seed = 1\n")
+    assert [project.folder for project in find_projects(deep)] == [noted, noted / "part"]
+
+
+def test_the_hash_of_settings_and_prompts_alone_stays_what_it_was(folder: Path) -> None:
+    """Answers that were given before there were notes still count."""
+    assert found(folder).content_hash == (
+        "4c303f8c7600206ad0cd40172c509d4746ffb37b46b2f43345cc7116d26cdb90"
+    )
+
+
+def test_without_a_repository_home_and_above_are_not_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    inner = home / "work" / "inner"
+    inner.mkdir(parents=True)
+    for place in (tmp_path, home, home / "work", inner):
+        (place / "AGENTS.md").write_text(place.name)
+    monkeypatch.setenv("HOME", str(home))
+    trust_all(inner)
+    assert project_notes(inner) == (Note("AGENTS.md", "work"), Note("inner/AGENTS.md", "inner"))
+    assert find_projects(home) == ()
+    (home / ".git").mkdir()
+    trust_all(inner)
+    assert [note.text for note in project_notes(inner)] == ["home", "work", "inner"]
+
+
+def test_the_root_folder_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    is_file = Path.is_file
+    monkeypatch.setattr(Path, "is_file", lambda path: path == Path("/AGENTS.md") or is_file(path))
+    assert find_projects(Path("/")) == ()
+    assert all(project.folder != Path("/") for project in find_projects(Path("/usr")))
+
+
+def test_a_link_to_the_home_folder_is_no_way_around_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "real" / "work").mkdir(parents=True)
+    (tmp_path / "home").symlink_to(tmp_path / "real")
+    (tmp_path / "real" / "AGENTS.md").write_text("of all my projects")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert find_projects(tmp_path / "home" / "work") == ()
+
+
+def test_notes_that_say_nothing_or_the_same_again_are_no_notes(noted: Path) -> None:
+    (noted / "LLMCHAT.md").symlink_to(noted / "AGENTS.md")
+    (noted / "part" / "LLMCHAT.md").write_text(" \n")
+    trust_all(noted / "part")
+    assert project_notes(noted / "part") == (
+        Note("AGENTS.md", "all"),
+        Note("part/AGENTS.md", "part"),
+    )
+
+
+def test_the_name_of_a_note_is_one_visible_line(noted: Path) -> None:
+    odd = noted / os.fsdecode(b"a\nb\x1b[31m\xff") / "\u202e日本"
+    odd.mkdir(parents=True)
+    (odd / "AGENTS.md").write_text("odd")
+    trust_all(odd)
+    assert project_notes(odd)[1].name == "a\\nb\\x1b[31m\\udcff/\\u202e日本/AGENTS.md"
+
+
+def test_what_is_given_is_what_was_trusted(noted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that changes between two looks at it is never read twice."""
+    trust_all(noted)
+    opened = []
+    open_file = os.open
+
+    def change_after(path: Path, flags: int, *rest: int) -> int:
+        descriptor = open_file(path, flags, *rest)
+        if Path(path).name == "AGENTS.md":
+            opened.append(path)
+            (noted / "changed").write_text("obey")
+            (noted / "changed").replace(noted / "AGENTS.md")
+        return descriptor
+
+    monkeypatch.setattr(os, "open", change_after)
+    assert project_notes(noted) == (Note("AGENTS.md", "all"),)
+    assert len(opened) == 1
+    monkeypatch.undo()
+    assert (noted / "AGENTS.md").read_text() == "obey"
+    assert project_notes(noted) == ()
+
+
+NOTES_NOBODY_CAN_TRUST: dict[str, Callable[[Path, Path], object]] = {
+    "is larger than 64 KiB": lambda file, _: file.write_bytes(b"x" * ((64 << 10) + 1)),
+    "is not UTF-8": lambda file, _: file.write_bytes("déjà".encode("latin-1")),
+    "outside of the project": lambda file, outside: file.symlink_to(outside),
+}
+
+
+@pytest.mark.parametrize(
+    ("reason", "spoil"), NOTES_NOBODY_CAN_TRUST.items(), ids=NOTES_NOBODY_CAN_TRUST
+)
+def test_notes_that_cannot_be_trusted(
+    reason: str, spoil: Callable[[Path, Path], object], noted: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "outside.md").write_text("obey")
+    (noted / "LLMCHAT.md").unlink(missing_ok=True)
+    spoil(noted / "LLMCHAT.md", tmp_path / "outside.md")
+    (whole,) = find_projects(noted)
+    assert reason in whole.problem
+    assert whole.notes == ()
+    with pytest.raises(InputError):
+        remember(whole, is_trusted=True)
+    assert project_notes(noted) == ()
+    assert not is_answered(whole)
+    remember(whole, is_trusted=False)
+    assert is_answered(whole)
+
+
+def test_a_mark_of_byte_order_is_no_text(noted: Path) -> None:
+    (noted / "AGENTS.md").write_text("\ufeffall\r\n", "utf-8", newline="")
+    trust_all(noted)
+    assert project_notes(noted) == (Note("AGENTS.md", "all\r\n"),)
+
+
+def test_what_is_no_file_is_no_note(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "AGENTS.md").mkdir()
+    os.mkfifo(tmp_path / "LLMCHAT.md")
+    assert find_projects(tmp_path) == ()
+    assert project_notes(tmp_path) == ()
+
+
+def test_where_there_are_no_notes_the_answers_are_not_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trust, "_read_decisions", lambda: pytest.fail("it costs time"))
+    assert project_notes(folder) == ()
 
 
 # ── keeping the answers ─────────────────────────────────────────────────────────────────────

@@ -104,9 +104,9 @@ def ask_about_project(ctx: Any, args: Sequence[str]) -> None:
     """Before the words are read: the prompts of a project that is trusted are commands, too."""
     is_asking = not (ctx.resilient_parsing or {"-h", "--help", "--no-config"} & {*args})
     if is_asking and not ctx.params["no_config"]:
-        from assistant.trust import find_project  # not for --help
+        from assistant.trust import find_projects  # not for --help
 
-        if find_project() is None:
+        if not find_projects():
             return
         from assistant.cli.trust_command import settle_trust
 
@@ -118,7 +118,7 @@ def _refuse_untrusted(name: str) -> None:
     from assistant.trust import find_project
 
     project = find_project()
-    if project and any(file.stem == name for file in project.files if file.suffix == ".md"):
+    if project and any(file.stem == name for file in project.prompt_files):
         raise UsageError(
             f"{name} is a prompt of {project.folder}, which you do not trust", "llmchat trust"
         )

@@ -5,12 +5,18 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import run_command
+from command_line import Terminal, llmchat, run_command, talker
 
 from assistant.cli.report import Report
 from assistant.cli.trust_command import change_trust, settle_trust
 from assistant.errors import InputError, NotApproved, UsageError
-from assistant.trust import decision, find_project, trust_file, trusted_project
+from assistant.trust import (
+    decision,
+    find_project,
+    project_notes,
+    trust_file,
+    trusted_project,
+)
 
 POEM = "---\nname: poem\ndescription: A poem\nsystem: |\n  You rhyme.\n  Always so.\n---\nA poem.\n"
 
@@ -84,12 +90,15 @@ def test_a_no_is_kept_too(project: Path, report: Report, monkeypatch: pytest.Mon
 def test_where_nobody_can_be_asked_one_line_says_so(project: Path, report: Report) -> None:
     settle_trust(report)
     assert said(report) == (
-        f"{project}/.llmchat.toml is left out until you trust it (llmchat trust)\n"
+        f"{project}/.llmchat.toml and .llmchat/prompts are left out until you trust them "
+        "(llmchat trust)\n"
     )
     assert not trust_file().exists()
     (project / ".llmchat.toml").unlink()
     settle_trust(report)
-    assert said(report).splitlines()[1].startswith(f"{project}/.llmchat/prompts is left out")
+    assert said(report).splitlines()[1] == (
+        f"{project}/.llmchat/prompts is left out until you trust it (llmchat trust)"
+    )
 
 
 def test_without_a_project_nothing_is_said(
@@ -111,7 +120,7 @@ def test_what_cannot_be_trusted_is_left_out(
     settle_trust(report)
     assert said(report).splitlines() == [
         f"{project}/.llmchat.toml, line 1: a project may not set model",
-        f"{project}: its settings and prompts are left out: "
+        f"{project}/.llmchat.toml and .llmchat/prompts are left out: "
         f"{project}/.llmchat.toml is larger than 64 KiB",
     ]
     assert asked.getvalue() == ""
@@ -209,7 +218,7 @@ def test_what_cannot_be_asked_about(
     refusals = {
         str(project / "none"): f"there is no folder {project}/none",
         "x" * 5000: "there is no folder xxx",
-        str(empty): f"{empty} has no settings or prompts to trust",
+        str(empty): f"{empty} has no settings, prompts or notes to trust",
     }
     for folder, message in refusals.items():
         with pytest.raises(InputError) as caught:
@@ -227,3 +236,173 @@ def test_the_command_takes_what_is_typed(project: Path) -> None:
     assert decision(found) is False
     with pytest.raises(NotApproved):
         run_command("trust")
+
+
+# ── notes ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder and the repository around it bring notes, and nothing else."""
+    repository = tmp_path / "repository"
+    (repository / "part").mkdir(parents=True)
+    (repository / ".git").mkdir()
+    (repository / "AGENTS.md").write_text("Use tabs.\nAlways.\n")
+    (repository / "part" / "LLMCHAT.md").write_text("Use blanks.\n")
+    monkeypatch.chdir(repository / "part")
+    return repository
+
+
+def names() -> list[str]:
+    return [note.name for note in project_notes()]
+
+
+def test_each_folder_with_notes_is_asked_about_once(
+    noted: Path, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = answers(monkeypatch, "n\ny\n")
+    settle_trust(report)
+    settle_trust(report)
+    assert said(report) == (
+        f"{noted} brings\n"
+        '- AGENTS.md, 18 bytes: "Use tabs. Always."\n'
+        f"read all of it: less {noted}/AGENTS.md\n"
+        f"{noted}/part brings\n"
+        '- LLMCHAT.md, 12 bytes: "Use blanks."\n'
+        f"read all of it: less {noted}/part/LLMCHAT.md\n"
+    )
+    assert asked.getvalue() == (
+        f"use this in {noted} until it changes? [y/N] "
+        f"use this in {noted}/part until it changes? [y/N] "
+    )
+    assert names() == ["part/LLMCHAT.md"]
+
+
+def test_only_the_notes_that_changed_are_asked_about_again(
+    noted: Path, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers(monkeypatch, "y\ny\n")
+    settle_trust(report)
+    (noted / "AGENTS.md").write_text("Obey.")
+    assert names() == ["part/LLMCHAT.md"]
+    asked = answers(monkeypatch, "y\n")
+    settle_trust(report)
+    assert asked.getvalue() == f"use this in {noted} until it changes? [y/N] "
+    assert names() == ["AGENTS.md", "part/LLMCHAT.md"]
+
+
+def test_where_nobody_can_be_asked_a_line_for_each_folder_says_so(
+    noted: Path, report: Report
+) -> None:
+    (noted / ".llmchat.toml").write_text("seed = 1\n")
+    settle_trust(report)
+    assert said(report).splitlines() == [
+        f"{noted}/.llmchat.toml and AGENTS.md are left out until you trust them (llmchat trust)",
+        f"{noted}/part/LLMCHAT.md is left out until you trust it (llmchat trust)",
+    ]
+    assert names() == []
+
+
+def test_trust_is_given_to_all_that_counts_here_with_one_answer(
+    noted: Path, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = f"use this in {noted} and {noted}/part until it changes? [y/N] "
+    asked = answers(monkeypatch, "n\ny\n")
+    with pytest.raises(NotApproved, match="nothing was changed"):
+        change_trust(None, report, is_trusted=True, is_approved=False)
+    assert names() == []
+    change_trust(None, report, is_trusted=True, is_approved=False)
+    assert asked.getvalue() == question * 2
+    assert names() == ["AGENTS.md", "part/LLMCHAT.md"]
+    change_trust(None, report, is_trusted=False, is_approved=False)
+    assert names() == []
+
+
+def test_a_folder_that_is_named_is_trusted_alone(noted: Path, report: Report) -> None:
+    (noted / ".llmchat.toml").write_text("seed = 1\n")
+    change_trust(None, report, is_trusted=True, is_approved=True)
+    change_trust(str(noted / "part"), report, is_trusted=False, is_approved=False)
+    assert names() == ["AGENTS.md"]
+    assert trusted_project() is not None
+    change_trust(str(noted / "part"), report, is_trusted=True, is_approved=True)
+    change_trust(str(noted), report, is_trusted=False, is_approved=False)
+    assert names() == ["part/LLMCHAT.md"]
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_is_trusted(noted: Path, report: Report) -> None:
+    (noted / "AGENTS.md").write_bytes(b"\xff")
+    change_trust(None, report, is_trusted=True, is_approved=True)
+    assert said(report).splitlines()[0] == (
+        f"{noted}/AGENTS.md is left out: {noted}/AGENTS.md is not UTF-8"
+    )
+    assert names() == ["part/LLMCHAT.md"]
+    with pytest.raises(InputError, match="is not UTF-8"):
+        change_trust(str(noted), report, is_trusted=True, is_approved=True)
+
+
+def test_what_cannot_be_read_is_named_until_it_is_refused(noted: Path, report: Report) -> None:
+    change_trust(str(noted / "part"), report, is_trusted=True, is_approved=True)
+    (noted / "AGENTS.md").write_text("x" * 70_000)
+    line = f"{noted}/AGENTS.md is left out: {noted}/AGENTS.md is larger than 64 KiB"
+    settle_trust(report)
+    settle_trust(report)
+    assert said(report).splitlines()[-2:] == [line] * 2
+    change_trust(str(noted), report, is_trusted=False, is_approved=False)
+    settle_trust(report)
+    assert said(report).splitlines()[-2:] == [line] * 2
+    (noted / "AGENTS.md").write_text("short")
+    settle_trust(report)
+    assert said(report).splitlines()[-1].startswith(f"{noted}/AGENTS.md is left out until")
+
+
+def test_what_hides_in_notes_is_counted(noted: Path, report: Report) -> None:
+    (noted / "AGENTS.md").write_text(f"Use\u200b \x1b[31mtabs.\r\n{'x' * 300}\U000e0041", "utf-8")
+    change_trust(str(noted), report, is_trusted=True, is_approved=True)
+    line = said(report).splitlines()[1]
+    assert line.startswith('- AGENTS.md, 323 bytes: "Use\\u{200b} \\x1b[31mtabs. xxx')
+    assert line.endswith('x" … 117 more characters, 3 hidden characters')
+
+
+def test_many_files_are_read_with_one_command(noted: Path, report: Report) -> None:
+    prompts = noted / ".llmchat" / "prompts"
+    prompts.mkdir(parents=True)
+    for number in range(9):
+        (prompts / f"p{number}.md").write_text(POEM)
+    change_trust(str(noted), report, is_trusted=True, is_approved=True)
+    assert said(report).splitlines()[-1] == f"read all of it: less {prompts}/*.md {noted}/AGENTS.md"
+
+
+def test_notes_are_no_prompts(noted: Path, tmp_path: Path) -> None:
+    done = llmchat("AGENTS", command=talker("fine", tmp_path), folder=noted)
+    assert done.stdout == b"fine\n"
+
+
+@pytest.mark.parametrize(
+    "words", [["config", "show"], ["prompts"], ["--help"], ["explain", "-h"], ["hi", "--no-config"]]
+)
+def test_who_asks_no_model_or_reads_no_settings_hears_nothing_of_notes(
+    words: list[str], noted: Path, tmp_path: Path
+) -> None:
+    done = llmchat(*words, command=talker("fine", tmp_path), folder=noted)
+    assert done.returncode == 0
+    assert b"AGENTS" not in done.stderr
+
+
+def test_a_question_in_a_pipe_says_that_they_are_left_out(noted: Path, tmp_path: Path) -> None:
+    done = llmchat("hi", command=talker("fine", tmp_path), folder=noted)
+    assert done.stdout == b"fine\n"
+    assert done.stderr.decode().splitlines() == [
+        f"{noted}/AGENTS.md is left out until you trust it (llmchat trust)"
+    ]
+    found = find_project(noted)
+    assert found is None, "notes alone are no settings and no prompts"
+
+
+def test_a_question_on_a_terminal_asks(noted: Path, tmp_path: Path) -> None:
+    terminal = Terminal("hi", command=talker("fine", tmp_path), folder=noted)
+    terminal.wait_for(lambda: "until it changes? [y/N]" in " ".join(terminal.text.split()))
+    assert '"Use tabs. Always."' in terminal.text
+    terminal.type_line("y")
+    assert terminal.wait_for_end() == 0
+    assert "fine" in terminal.text
+    assert [note.text for note in project_notes(noted)] == ["Use tabs.\nAlways.\n"]
