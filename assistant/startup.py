@@ -1,6 +1,8 @@
 """The only place that wires: which model, which engine, which session."""
 
 import socket
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,30 +104,29 @@ def open_session(
     *,
     resume: "MessageName | None" = None,
     has_notes: bool = True,
+    kept: "Callable[[], Store] | None" = None,
 ) -> "Session":
     """A new conversation, or an old one that goes on from its last message, or a certain one.
 
-    `has_notes`: the notes of a project that the user trusts join a new one. Raises `InputError`
-    when there is no such conversation.
+    `has_notes`: the notes of a project that the user trusts join a new one. `kept` opens a store
+    that other sessions share; without it the session has its own. Raises `InputError` when there
+    is no such conversation.
     """
     from assistant.conversation.session import Session  # the engine loads meanwhile
 
+    opened = kept or partial(open_store, settings)
+    conversation, leaf = None, None
     if resume is not None:
-        conversation, store = _resumed(resume, settings)
-        return Session(
-            engine,
-            settings.sampling,
-            lambda: store,
-            conversation,
-            resume.number,
-            when_full=settings.when_full,
-            keeps_state=settings.history,
-        )
+        store = opened()
+        conversation, leaf = _resumed(resume, store, settings), resume.number
+        opened = lambda: store  # noqa: E731 # it is open already
     return Session(
         engine,
         settings.sampling,
-        partial(open_store, settings),
-        notes=project_notes() if has_notes else (),
+        opened,
+        conversation,
+        leaf,
+        notes=project_notes() if has_notes and conversation is None else (),
         when_full=settings.when_full,
         keeps_state=settings.history,
     )
@@ -138,18 +139,24 @@ def open_store(settings: Settings) -> "Store":
     return Store.open() if settings.history else Store.in_memory()
 
 
-def _resumed(resume: "MessageName", settings: Settings) -> "tuple[Conversation, Store]":
+def _resumed(resume: "MessageName", store: "Store", settings: Settings) -> "Conversation":
     """Without history it goes on in a copy."""
     from assistant.conversation.store import Store
 
-    store = Store.open()
-    conversation = store.find(resume.conversation) if resume.conversation else store.latest()
-    if conversation is None:
-        store.close()
-        raise InputError("there is no conversation to go on with", 'llmchat "…" begins one')
     if settings.history:
-        return conversation, store
-    copy = Store.in_memory()
-    copy.add_whole(conversation, store.messages(conversation.name))
-    store.close()
-    return conversation, copy
+        return _meant(resume, store)
+    with suppress(InputError):
+        return _meant(resume, store)  # of this process alone
+    lasting = Store.open()
+    try:
+        conversation = _meant(resume, lasting)
+        return store.add_whole(conversation, lasting.messages(conversation.name))
+    finally:
+        lasting.close()
+
+
+def _meant(resume: "MessageName", store: "Store") -> "Conversation":
+    found = store.find(resume.conversation) if resume.conversation else store.latest()
+    if found is None:
+        raise InputError("there is no conversation to go on with", 'llmchat "…" begins one')
+    return found

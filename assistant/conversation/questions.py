@@ -15,6 +15,7 @@ from assistant.trust import Note
 PLAIN = "ask"  # the prompt of a question in one's own words
 LANGUAGE = "language"  # the source of the sentence that says in which to answer
 LONGEST_TITLE = 80  # characters
+DEFAULT = SamplingOptions()
 
 
 class Question(Struct, frozen=True):
@@ -121,11 +122,11 @@ def user_text(messages: Sequence[Message]) -> str:
     return "\n\n".join(message.text for message in messages if message.role is Role.USER)
 
 
-def options_of(choices: SamplingChoices) -> SamplingOptions:
-    """Defaults where nobody has an opinion."""
+def options_of(choices: SamplingChoices, default: SamplingOptions = DEFAULT) -> SamplingOptions:
+    """The default where nobody has an opinion."""
     given = {
         name: value
         for name in ("temperature", "top_k", "top_p", "min_p", "repeat_penalty")
         if (value := getattr(choices, name)) is not None
     }
-    return SamplingOptions(**given)
+    return replace(default, **given)

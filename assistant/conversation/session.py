@@ -43,6 +43,8 @@ from assistant.events import Finished, Reason
 from assistant.messages import ChatPrompt, Message, Prompt, RawPrompt, Rendered
 from assistant.trust import Note
 
+NO_OPINION = SamplingChoices()
+
 
 class Turn(Struct, frozen=True):
     """A question on its way: the ledger says what is sent, the stream brings the answer.
@@ -149,22 +151,31 @@ class Session:
             stream.cancel()
             raise
 
-    def again(self, number: int | None = None) -> Turn:
+    def again(
+        self,
+        number: int | None = None,
+        *,
+        sampling: SamplingChoices = NO_OPINION,
+        candidates: int = 1,
+    ) -> Turn:
         """Another answer to the question with this number, or to the last: a new version.
 
-        Raises `InputError` where nothing was asked, else as `ask`.
+        It is drawn as the last one was, where `sampling` has no opinion. Raises `InputError`
+        where nothing was asked, else as `ask`.
         """
         self._path = self._path_to_question(number)
         before = self._last_writing()
         layout = lay_out(self._path)
         prompt = ChatPrompt(layout.messages(), self._first_day)
-        ledger = self._told(take_stock(self._engine, prompt, before.max_new_tokens), layout)
+        wanted = sampling.max_new_tokens or before.max_new_tokens
+        ledger = self._told(take_stock(self._engine, prompt, wanted), layout)
         require_room(ledger)
         request = GenerationRequest(
             prompt,
-            sampling=before.sampling,
+            sampling=options_of(sampling, before.sampling),
             max_new_tokens=ledger.max_new_tokens,
-            seed=_seed(SamplingChoices()),
+            seed=_seed(sampling),
+            candidates=candidates,
             keep=self._keep,
         )
         return self._recorded(request, ledger, self._engine.stream(request))
