@@ -7,10 +7,16 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from assistant.chat_commands.prompt_words import (
+    check_something_given,
+    check_variables,
+    example,
+    sort_words,
+    takes_file_words,
+)
 from assistant.cli.asked import Asked, Target, is_piped
 from assistant.cli.options import Options, as_text
 from assistant.cli.parsing import PlainCommand, make_command
-from assistant.cli.words import check_something_given, example, sort_words
 from assistant.errors import UsageError
 from assistant.prompts.prompt_file import Gives, PromptFile, Takes, Variable
 from assistant.visible_text import visible
@@ -46,7 +52,7 @@ def prompt_command(prompt: PromptFile) -> TyperCommand:
 
     Raises `UsageError` when one of its variables is called like an option that all have.
     """
-    takes_files = Takes.FILES in prompt.takes and Takes.QUESTION not in prompt.needs
+    takes_files = takes_file_words(prompt)
     metavar = "FILE" if takes_files else "QUESTION" if Takes.QUESTION in prompt.takes else "-"
     own = {
         # Hidden: the usage line names it already, and Typer would add Python's type.
@@ -74,10 +80,7 @@ def _answer(
     prompt: PromptFile, given: dict[str, Any], after: Sequence[str], options: Options
 ) -> None:
     chosen = {name: as_text(given[name]) for name in prompt.variables if given[name] is not None}
-    for name, variable in prompt.variables.items():
-        if variable.default is None and not chosen.get(name, "").strip():
-            needed = f"{variable.option} {variable.metavar}"
-            raise UsageError(f"{prompt.name} needs {needed}", example(prompt))
+    check_variables(prompt, chosen)
     takes_stdin = Takes.STDIN in prompt.takes and is_piped()
     has_more = bool(options.file or takes_stdin)
     words = sort_words(prompt, given["words"] or [], after, chosen, has_more=has_more)
