@@ -14,8 +14,10 @@ from assistant.cli.interrupts import Interrupts
 from assistant.cli.options import Options, as_text
 from assistant.cli.report import Report
 from assistant.config import Settings
-from assistant.conversation.session import Question
+from assistant.conversation.questions import Question
+from assistant.engine.remote_spec import leaves_machine
 from assistant.errors import AssistantError, UsageError
+from assistant.messages import Attachment
 from assistant.prompts.prompt_file import Gives, PromptFile, Takes
 
 PATIENCE_SECONDS = 1.0  # for a pipe that is open and sends nothing
@@ -47,10 +49,12 @@ class QuestionReader:
             piped = read_stdin(sys.stdin.buffer, self._settings.max_input)
         for notice in (*piped.notices, *attached.notices):
             self._report.warning(notice)
+        self._warn_of_secrets((*piped.attachments, *attached.attachments))
         text = "" if reads_question else self._asked.text
         if self._options.edit:
             text = self._compose(text, interrupts)
-        if not text.strip() and Takes.QUESTION in prompt.needs:
+        is_missing = not (text.strip() or self._asked.is_draft)
+        if is_missing and Takes.QUESTION in prompt.needs:
             # Nothing but standard input: it is the question.
             if not piped.attachments:
                 raise UsageError(*NO_QUESTION)
@@ -71,6 +75,16 @@ class QuestionReader:
         from assistant.attachments.reading import attach  # a bare question does without it
 
         return attach(names, sys.stdin.buffer, self._settings.max_input)
+
+    def _warn_of_secrets(self, attachments: Sequence[Attachment]) -> None:
+        if not attachments:
+            return
+        # Not for bare questions.
+        from assistant.cli.secret_warnings import Destination, secret_warnings
+
+        where = Destination(leaves_machine(self._settings.model), self._settings.history)
+        for warning in secret_warnings(attachments, where):
+            self._report.warning(warning)
 
     @contextmanager
     def keeping_what_was_written(self) -> Iterator[None]:

@@ -114,6 +114,13 @@ def read_remote_spec(
     return RemoteSpec(url.geturl().rstrip("/"), model, key, window)
 
 
+def leaves_machine(name: str) -> bool:
+    """Whether what this model is asked goes to another machine."""
+    if not name.startswith(REMOTE_PREFIX):
+        return False
+    return not _is_loopback(urlsplit(name.removeprefix(REMOTE_PREFIX)).hostname or "")
+
+
 def refuse_bare_url(name: str) -> None:
     """Raises `ModelError` when a model's name is the URL of a server."""
     if name.startswith(("http://", "https://")):
