@@ -35,7 +35,8 @@ class QuestionGroup(PlainGroup):
         if args[0] == "help" and not ctx.meta[IS_MEANT]:
             args = self._asked_for_help(ctx, args)
         ask = self.get_command(ctx, QUESTION)
-        if args[0] not in OWN_COMMANDS:
+        own = OWN_COMMANDS.get(args[0])
+        if own is None or own.is_for_answers:
             ask_about_project(ctx, args)
         if ctx.meta[IS_MEANT]:
             return QUESTION, ask, ["--", *args]

@@ -47,7 +47,7 @@ OWN_COMMANDS = {
     ),
     "trust": Entry(
         "trust_command",
-        "Use what a project brings: .llmchat.toml and .llmchat/prompts.",
+        "Use what a project brings: settings, prompts and AGENTS.md.",
         ("trust",),
     ),
     "undo": Entry("undo_command", "Take back the last file that llmchat wrote.", ("undo",)),

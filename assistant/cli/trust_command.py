@@ -36,7 +36,9 @@ No = Annotated[bool | None, typer.Option("--no", help="Leave out what the projec
 
 
 def trust(_ctx: typer.Context, folder: Folder = None, no: No = None, *, options: Options) -> None:
-    """Use what a project brings: .llmchat.toml, .llmchat/prompts, AGENTS.md and LLMCHAT.md.
+    """Use what a project brings: settings, prompts and AGENTS.md.
+
+    They are .llmchat.toml, .llmchat/prompts/NAME.md, AGENTS.md and LLMCHAT.md.
 
     \b
     llmchat trust

@@ -388,9 +388,12 @@ def test_who_asks_no_model_or_reads_no_settings_hears_nothing_of_notes(
     assert b"AGENTS" not in done.stderr
 
 
-def test_a_question_in_a_pipe_says_that_they_are_left_out(noted: Path, tmp_path: Path) -> None:
-    done = llmchat("hi", command=talker("fine", tmp_path), folder=noted)
-    assert done.stdout == b"fine\n"
+@pytest.mark.parametrize("words", [["hi"], ["context", "hi"], ["hi", "--show-prompt"]])
+def test_a_question_in_a_pipe_says_that_they_are_left_out(
+    words: list[str], noted: Path, tmp_path: Path
+) -> None:
+    done = llmchat(*words, command=talker("fine", tmp_path), folder=noted)
+    assert done.stdout
     assert done.stderr.decode().splitlines() == [
         f"{noted}/AGENTS.md is left out until you trust it (llmchat trust)"
     ]
