@@ -50,17 +50,18 @@ class Database:
     def _choose_journal(self) -> None:
         """A write-ahead log where that is safe and possible, else a journal that is emptied.
 
-        While another process has the file open its choice stays; nobody waits for that.
+        A change from one to the other needs the file alone: nobody waits for that.
         """
-        self.wait_no_more()
-        is_sound = sqlite3.sqlite_version_info >= FIRST_SOUND_WAL
-        for wanted in ("WAL", "TRUNCATE") if is_sound else ("TRUNCATE",):
+        wanted = "wal" if sqlite3.sqlite_version_info >= FIRST_SOUND_WAL else "truncate"
+        if (mode := self._journal_mode()) != wanted and "wal" in (mode, wanted):
+            self.wait_no_more()
             with suppress(sqlite3.OperationalError):
                 self.connection.execute(f"PRAGMA journal_mode = {wanted}").fetchone()
-            if self._journal_mode() == wanted.lower():
-                break
-        self._wait(PATIENCE_SECONDS)
-        self._is_wal = self._journal_mode() == "wal"
+            self._wait(PATIENCE_SECONDS)
+            mode = self._journal_mode()
+        self._is_wal = mode == "wal"
+        if not self._is_wal:
+            self.connection.execute("PRAGMA journal_mode = TRUNCATE").fetchone()
         self.connection.execute("PRAGMA synchronous = FULL")
 
     def _journal_mode(self) -> str:

@@ -93,9 +93,8 @@ def _open_sound(opened: OpenedFile) -> None:
     database = Database.at(opened.path)
     try:
         with database.reading() as connection:
+            schema.bring_up_to_date(connection, opened.path)
             version = schema.version_of(connection)
-            if version <= len(schema.MIGRATIONS):
-                schema.bring_up_to_date(connection, opened.path)
         if version > len(schema.MIGRATIONS):
             database.close()
             _open_newer(opened)

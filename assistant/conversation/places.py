@@ -15,7 +15,7 @@ from assistant.conversation.database import Database
 from assistant.conversation.known_names import no_conversation
 from assistant.conversation.opening import OpenedFile
 from assistant.conversation.records import Conversation, StoredMessage
-from assistant.conversation.schema import create_tables
+from assistant.conversation.schema import create_in_memory
 from assistant.conversation.storage_fault import StorageFault
 from assistant.conversation.tables import Tables
 from assistant.errors import InputError
@@ -222,7 +222,7 @@ class Places:
     def _in_memory(self) -> Tables:
         if self._memory is None:
             database = Database.in_memory()
-            create_tables(database.connection)
+            create_in_memory(database.connection)
             self._memory = Tables(database, is_indexed=False)
         return self._memory
 

@@ -5,7 +5,7 @@ to: one that was released is never changed. A copy of the file is kept before th
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from assistant.conversation import search_index
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-Migration = Callable[["Connection"], None]
+Migration = Callable[["Connection", bool], None]  # whether with the search's indexes
 
 CONVERSATIONS = """
 CREATE TABLE conversations (
@@ -54,15 +54,11 @@ LATEST = "CREATE INDEX conversations_by_time ON conversations (updated)"
 BEING_WRITTEN = "CREATE INDEX messages_being_written ON messages (writer) WHERE writer <> ''"
 
 
-def first_tables(connection: "Connection") -> None:
-    create_tables(connection)
-    search_index.create(connection)
-
-
-def create_tables(connection: "Connection") -> None:
-    """Without the search's indexes."""
+def first_tables(connection: "Connection", is_indexed: bool) -> None:
     for statement in (CONVERSATIONS, MESSAGES, LATEST, BEING_WRITTEN):
         connection.execute(statement)
+    if is_indexed:
+        search_index.create(connection)
 
 
 MIGRATIONS: tuple[Migration, ...] = (first_tables,)
@@ -72,23 +68,27 @@ def version_of(connection: "Connection") -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def bring_up_to_date(
-    connection: "Connection", path: Path, migrations: Sequence[Migration] = MIGRATIONS
-) -> None:
+def create_in_memory(connection: "Connection") -> None:
+    """Without the search's indexes: there is little to search."""
+    for migrate in MIGRATIONS:
+        migrate(connection, False)
+
+
+def bring_up_to_date(connection: "Connection", path: Path) -> None:
     """All in one transaction, so that two processes may begin it at once.
 
     Raises what SQLite raises; the file is as it was then.
     """
-    if version_of(connection) >= len(migrations):
+    if version_of(connection) >= len(MIGRATIONS):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = version_of(connection)  # somebody may have been faster
-        if version:
+        if 0 < version < len(MIGRATIONS):
             _keep_copy(path, backup_of(path, version))
-        for migrate in migrations[version:]:
-            migrate(connection)
-        connection.execute(f"PRAGMA user_version = {max(version, len(migrations))}")
+        for migrate in MIGRATIONS[version:]:
+            migrate(connection, True)
+        connection.execute(f"PRAGMA user_version = {max(version, len(MIGRATIONS))}")
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:

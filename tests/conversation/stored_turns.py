@@ -88,8 +88,11 @@ def texts(messages: Sequence[StoredMessage]) -> list[str]:
     return [message.text for message in messages]
 
 
-def python(program: str, *arguments: str) -> "subprocess.Popen[bytes]":
-    """Another process, whose standard output is read."""
-    command = [sys.executable, "-c", program, *arguments]
-    folder = str(Path(__file__).parent)
-    return subprocess.Popen(command, stdout=subprocess.PIPE, cwd=folder)
+def python(program: str, *arguments: str, is_asked: bool = False) -> "subprocess.Popen[bytes]":
+    """Another process, whose output is read; if it `is_asked` it reads what it is told."""
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *arguments],
+        stdin=subprocess.PIPE if is_asked else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parent,
+    )
