@@ -112,11 +112,39 @@ class CodeBlockReader:
         )
 
 
+class CodeBlock(Struct, frozen=True):
+    """A fenced block as it stands in the text; `info` is what follows the fence."""
+
+    info: str
+    code: str
+
+    @property
+    def language(self) -> str:
+        """ "python"; "" where the fence names none."""
+        return next(iter(self.info.split()), "")
+
+
+def find_code_blocks(text: str) -> list[CodeBlock]:
+    """All fenced blocks that are not empty, closed or not, in their order."""
+    reader = CodeBlockReader()
+    blocks: list[CodeBlock] = []
+    info, code = "", ""
+    for piece in [*reader.feed(text), *reader.close()]:
+        match piece:
+            case CodeStarted(info):
+                code = ""
+            case CodeLine(line):
+                code += line
+            case CodeEnded() if code.strip():
+                blocks.append(CodeBlock(info, code))
+            case _:
+                pass
+    return blocks
+
+
 def has_code(text: str) -> bool:
     """Whether there is a fenced block that is not empty."""
-    reader = CodeBlockReader()
-    pieces = [*reader.feed(text), *reader.close()]
-    return any(isinstance(piece, CodeLine) and piece.text.strip() for piece in pieces)
+    return bool(find_code_blocks(text))
 
 
 def extract_code(text: str) -> str:
@@ -124,19 +152,7 @@ def extract_code(text: str) -> str:
 
     Later blocks are mostly usage examples, so they would not belong into the same file.
     """
-    reader = CodeBlockReader()
-    code = ""
-    for piece in [*reader.feed(text), *reader.close()]:
-        match piece:
-            case CodeLine(line):
-                code += line
-            case CodeEnded() if code.strip():
-                return code
-            case CodeEnded():
-                code = ""
-            case _:
-                pass
-    return text
+    return next((block.code for block in find_code_blocks(text)), text)
 
 
 def _without_indent(line: str, indent: int) -> str:

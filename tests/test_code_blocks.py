@@ -14,6 +14,7 @@ from assistant.code_blocks import (
     Piece,
     ProseLine,
     extract_code,
+    find_code_blocks,
 )
 
 FENCE_LIKE = st.text(st.sampled_from("`~ab -1.>\n\r \t"), max_size=80)
@@ -98,3 +99,12 @@ def test_a_line_that_may_become_a_fence_is_not_shown_yet(unfinished: str) -> Non
 )
 def test_the_code_of_an_answer_is_its_first_block(answer: str, expected: str) -> None:
     assert extract_code(answer) == expected
+
+
+def test_all_blocks_are_found_with_their_languages() -> None:
+    text = "```python title=x\na = 1\n```\n- item\n  ```\n  b\n  ```\n```\n\n```\n~~~sh\nopen"
+    blocks = find_code_blocks(text)
+    assert [(block.language, block.code) for block in blocks] == [
+        ("python", "a = 1\n"), ("", "b\n"), ("sh", "open")
+    ]  # fmt: skip
+    assert not find_code_blocks("none\n")

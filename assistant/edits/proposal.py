@@ -116,6 +116,23 @@ def propose_file(name: str, answer: str) -> Proposal:
     )
 
 
+def propose_text(name: str, text: str) -> Proposal:
+    """The file `name`, which may exist, with this text as it is, in UTF-8.
+
+    Raises `InputError` when `name` cannot be a file.
+    """
+    place = find_place(name)
+    return Proposal(
+        path=place.path,
+        shown=place.shown,
+        old=place.old,
+        new=text.encode("utf-8", "replace"),
+        encoding="utf-8",
+        is_link=place.is_link,
+        target=place.target,
+    )
+
+
 def find_place(name: str) -> Place:
     """Where `-w FILE` would write. Raises `InputError` when it cannot be a file."""
     if not name or name.endswith("/"):

@@ -78,7 +78,7 @@ def _find_starter() -> Path:
 
 
 def _only_model_in(folder: Path) -> Path:
-    models = _models_in(folder)
+    models = models_in(folder)
     if models:
         return _only_one(folder, models, "").absolute()
     if _is_torch_model(folder):
@@ -91,7 +91,7 @@ def _only_model_in(folder: Path) -> Path:
 def _only_torch_model_in(folder: Path) -> Path:
     if _is_torch_model(folder):
         return folder.absolute()
-    models = _models_in(folder) or _torch_models_in(folder)
+    models = models_in(folder) or _torch_models_in(folder)
     if models:
         return _only_one(folder, models, TORCH_PREFIX).absolute()
     raise ModelError(
@@ -113,8 +113,8 @@ def _is_torch_model(folder: Path) -> bool:
     return any(folder.glob("config.json")) or any(folder.glob("*.safetensors"))
 
 
-def _models_in(folder: Path) -> list[Path]:
-    """Models of a folder, by name; a split one counts by its first part."""
+def models_in(folder: Path) -> list[Path]:
+    """The .gguf models of a folder, by name; a split one counts by its first part."""
     found = []
     for path in sorted(folder.glob("*.gguf")):
         part = PART.search(path.name)
@@ -133,7 +133,7 @@ def _nearest(name: str, prefix: str) -> str:
     """The nearest things to type, by spelling, among the folder's models and the starter."""
     try:
         folder = Path(name).expanduser().parent
-        models = _models_in(folder) + (_torch_models_in(folder) if prefix else [])
+        models = models_in(folder) + (_torch_models_in(folder) if prefix else [])
         near = {path.name.lower(): f"{prefix}{path}" for path in models}
     except (OSError, RuntimeError, ValueError):
         near = {}

@@ -10,7 +10,7 @@ from edit_words import attached, fenced, one_line
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assistant.edits.proposal import propose_change, propose_file
+from assistant.edits.proposal import propose_change, propose_file, propose_text
 from assistant.errors import InputError
 from assistant.messages import Attachment
 
@@ -186,3 +186,16 @@ def test_a_proposal_applies_with_git(tmp_path: Path, monkeypatch: pytest.MonkeyP
     proposal = propose_change(attachment, fenced("a\nc\nd"))
     subprocess.run(["git", "apply"], input=proposal.diff().encode(), check=True)
     assert (tmp_path / "x.py").read_bytes() == proposal.new == b"\xef\xbb\xbfa\r\nc\r\nd\n"
+
+
+@FIXTURE_ONCE
+@given(text=TEXTS, old=st.none() | st.binary(max_size=20))
+def test_a_text_that_is_proposed_stays_as_it_is(
+    tmp_path: Path, text: str, old: bytes | None
+) -> None:
+    file = tmp_path / "notes.md"
+    file.unlink(missing_ok=True)
+    if old is not None:
+        file.write_bytes(old)
+    proposal = propose_text(str(file), text)
+    assert (proposal.old, proposal.new) == (old, text.encode())
