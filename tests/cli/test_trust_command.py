@@ -373,6 +373,7 @@ def test_many_files_are_read_with_one_command(noted: Path, report: Report) -> No
 
 
 def test_notes_are_no_prompts(noted: Path, tmp_path: Path) -> None:
+    (noted / ".llmchat.toml").touch()
     done = llmchat("AGENTS", command=talker("fine", tmp_path), folder=noted)
     assert done.stdout == b"fine\n"
 
