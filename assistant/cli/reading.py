@@ -80,7 +80,7 @@ class QuestionReader:
         if not attachments:
             return
         # Not for bare questions.
-        from assistant.cli.secret_warnings import Destination, secret_warnings
+        from assistant.attachments.secret_warnings import Destination, secret_warnings
 
         where = Destination(leaves_machine(self._settings.model), self._settings.history)
         for warning in secret_warnings(attachments, where):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from command_line import llmchat, talker
 
-from assistant.cli.secret_warnings import MAX_WARNINGS, Destination, secret_warnings
+from assistant.attachments.secret_warnings import MAX_WARNINGS, Destination, secret_warnings
 from assistant.engine.remote_spec import leaves_machine
 from assistant.messages import Attachment
 
