@@ -120,10 +120,11 @@ def faults() -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as err:
-        if type(err) not in (sqlite3.DatabaseError, sqlite3.OperationalError):
+        if isinstance(err, sqlite3.ProgrammingError):
             raise
-        is_damage = _name_of(err).startswith(DAMAGE) or str(err).startswith(NOT_TEXT)
-        raise StorageFault(str(err), is_damage=is_damage) from err
+        raise StorageFault(str(err), is_damage=_is_damage(err)) from err
+    except UnicodeDecodeError as err:  # of what SQLite says about a name in a damaged file
+        raise StorageFault(str(err), is_damage=True) from err
     except OSError as err:
         raise StorageFault(err.strerror or str(err)) from err
 
@@ -154,9 +155,15 @@ def _keep_private(path: Path) -> None:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
+        if not os.access(path, os.W_OK):
+            raise PermissionError(None, "it may not be written") from None
         if path.stat().st_mode & 0o077:
-            path.chmod(0o600)
+            with suppress(PermissionError):  # somebody else's, who lets us write
+                path.chmod(0o600)
 
 
-def _name_of(err: sqlite3.Error) -> str:
-    return str(getattr(err, "sqlite_errorname", ""))
+def _is_damage(err: sqlite3.DatabaseError) -> bool:
+    """We break no constraint ourselves."""
+    if isinstance(err, sqlite3.IntegrityError) or str(err).startswith(NOT_TEXT):
+        return True
+    return str(getattr(err, "sqlite_errorname", "")).startswith(DAMAGE)

@@ -194,8 +194,9 @@ def _put_aside(path: Path) -> Path:
         aside = path.with_name(f"{base}-{number}")
     path.rename(aside)
     for journal in JOURNALS:
-        with suppress(FileNotFoundError):
-            path.with_name(path.name + journal).rename(aside.with_name(aside.name + journal))
+        there = path.with_name(path.name + journal)
+        if there.exists() and there.stat().st_size:
+            there.rename(aside.with_name(aside.name + journal))
     with suppress(OSError):
         _damage_mark(path).unlink()
     return aside
