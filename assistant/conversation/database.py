@@ -97,11 +97,14 @@ class Database:
         with faults():
             yield self.connection
 
-    def empty_journal(self) -> None:
-        """Nothing of what was deleted stays in a write-ahead log. Raises `StorageFault`."""
+    def empty_journal(self) -> bool:
+        """Of a write-ahead log; whether nothing is in it now. Raises `StorageFault`.
+
+        Also when another process has begun the log since the file was opened here.
+        """
         with faults():
-            if self._is_wal:
-                self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            found = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not found[0]
 
     def wait_no_more(self) -> None:
         """For a file that is in somebody else's hands."""

@@ -157,7 +157,11 @@ class Places:
                 for name in names:
                     disk.delete(name)
                 search_index.forget_removed(connection)
-            disk.database.empty_journal()
+            if not disk.database.empty_journal():
+                self.notices.append(
+                    f"what was deleted is still in {self._opened.path}-wal, which other llmchats "
+                    "are reading: it is gone when they end"
+                )
             opening.remove_backups(self._opened)
         except StorageFault as fault:
             self._give_up(fault)
