@@ -33,8 +33,8 @@ def say(*words):
     os.write(1, (" ".join(map(str, words)) + "\\n").encode())
 store = Store.open()
 name = sys.argv[1] if len(sys.argv) > 1 else begun(store)
-say("name", name)
 last, number = store.find(name).leaf, 0
+say("name", name)
 while True:
     asked = ask(store, name, f"question {os.getpid()} {number}", last)
     say("q", asked.number)
