@@ -15,6 +15,7 @@ from assistant.chat_commands.effects import (
     ShowTable,
 )
 from assistant.chat_commands.past_questions import question_of
+from assistant.chat_commands.path_choices import path_choices
 from assistant.chat_commands.saving import undo, writing_of
 from assistant.chat_commands.typed_words import first_word, split_words
 from assistant.code_blocks import CodeBlock, find_code_blocks
@@ -142,9 +143,15 @@ COMMANDS = (
         "[code | 2]",
         waits=False,
     ),
-    Command("save", "Write the last answer, or its code, to a file.", save, "[code | 2] FILE"),
+    Command(
+        "save",
+        "Write the last answer, or its code, to a file.",
+        save,
+        "[code | 2] FILE",
+        complete=path_choices,
+    ),
     Command("undo", "Take back the last file that llmchat wrote.", undo_last),
-    Command("regenerate", "Write the last answer once more.", regenerate, aliases=("retry",)),
+    Command("regenerate", "Write the last answer once more.", regenerate, "[NUMBER]", ("retry",)),
     Command("alternatives", "Write several other answers at once.", alternatives, "N"),
     Command("edit", "Change the last question and ask it again.", edit, "[NUMBER] [TEXT]"),
     Command(
