@@ -211,10 +211,12 @@ class LlamaCppBackend:
         """llama.cpp's own state after a head that says how many positions it needs."""
         size = self._lib.llama_state_seq_get_size(self._context, slot)
         head = STATE_HEAD.pack(STATE_MARK, self._lengths[slot])
-        buffer = (ctypes.c_uint8 * (len(head) + size))(*head)
-        native = ctypes.cast(ctypes.addressof(buffer) + len(head), BYTES)
+        state = bytes(len(head) + size)  # nobody else knows it yet: filled in place, not copied
+        buffer = ctypes.cast(ctypes.c_char_p(state), ctypes.c_void_p).value or 0
+        ctypes.memmove(buffer, head, len(head))
+        native = ctypes.cast(buffer + len(head), BYTES)
         written = self._lib.llama_state_seq_get_data(self._context, native, size, slot)
-        return bytes(memoryview(buffer)[: len(head) + written])
+        return state if written == size else state[: len(head) + written]
 
     def import_state(self, slot: int, state: bytes) -> bool:
         self.trim(slot, 0)

@@ -50,7 +50,8 @@ class GenerationRequest(Struct, frozen=True):
 
 
 class Measure(Struct, frozen=True):
-    """Exact counts in tokens. `seconds` to the first token, None before any measurement."""
+    """Exact counts in tokens. `seconds` to the first token if the prompt is asked now and nothing
+    else runs; None before any prompt was read on this machine."""
 
     tokens: int
     parts: tuple[PartTokens, ...]

@@ -15,9 +15,10 @@ from assistant.backends.recent import Recent
 from assistant.engine.base import GenerationRequest, Measure
 from assistant.engine.prefix_cache import PrefixCache, common_prefix
 from assistant.engine.run import OnEnd, Run
-from assistant.engine.scheduler import SHARED_CALL_SECONDS, Scheduler
+from assistant.engine.scheduler import SHARED_CALL_SECONDS, Scheduler, speed_of
 from assistant.engine.scoring import Scoring
 from assistant.engine.snapshots import Snapshots
+from assistant.engine.speed_file import SpeedFile
 from assistant.errors import ModelError, PromptTooLong, UsageError
 from assistant.events import PromptProgress
 from assistant.messages import ChatPrompt, Prompt, Rendered
@@ -37,8 +38,10 @@ class LoadedModel:
         self.backend = backend
         self._disk = _open_snapshots(backend, spec)
         on_evicted = partial(_keep_evicted, self._disk)  # no cycle: it must be freed at once
-        self._cache = PrefixCache(backend, HOST_MEMORY_FOR_STATES, on_evicted)
-        self.scheduler = Scheduler(backend, self._cache)
+        self._speed_file = _speed_file(backend, spec)
+        self._speed = speed_of(backend, self._speed_file.read() if self._speed_file else None)
+        self._cache = PrefixCache(backend, HOST_MEMORY_FOR_STATES, on_evicted, self._speed.away)
+        self.scheduler = Scheduler(backend, self._cache, self._speed)
         self._template: ChatTemplate | None = None
         if (source := backend.chat_template) is not None:
             self._template = ChatTemplate(source, backend.tokenizer, backend.info.fingerprint)
@@ -51,8 +54,9 @@ class LoadedModel:
             self.scheduler.add_scoring(work)
             return
         if work.restored is not None:
-            self._cache.add(*work.restored)
-            work.restored = None
+            ids, state = work.restored
+            self._cache.add(ids, state)
+            work.restored, work.restored_bytes = None, len(state)
         self.scheduler.add(work)
 
     def render(self, prompt: Prompt) -> Rendered:
@@ -84,12 +88,16 @@ class LoadedModel:
 
     def measure(self, prompt: Prompt) -> Measure:
         rendered = self.render(prompt)
-        cached = self._cache.longest_prefix(rendered.token_ids)
-        if (found := self._on_disk(rendered.token_ids, cached)) is not None:
-            cached = self._cache.usable(rendered.token_ids, found[1])
-        tokens = len(rendered.token_ids)
-        parts = rendered.parts_with_cached(cached)
-        return Measure(tokens, parts, cached, self.scheduler.seconds_for(tokens - cached))
+        ids, total = rendered.token_ids, len(rendered.token_ids)
+        cached, moving = self._cache.longest_prefix(ids), 0.0
+        if (found := self._on_disk(ids, cached)) is not None:
+            cached = self._cache.usable(ids, found[1])
+            moving = self._speed.restored.seconds(_size_bytes(found[0]))
+        reading = self._speed.seconds(cached, total)
+        if reading is not None:
+            moving += self._speed.away.seconds(self._cache.to_put_away(ids))
+            reading += moving + self._speed.start_seconds
+        return Measure(total, rendered.parts_with_cached(cached), cached, reading)
 
     def new_run(
         self, request: GenerationRequest, asked_at: float, client: int, on_end: OnEnd
@@ -137,10 +145,11 @@ class LoadedModel:
 
     @property
     def has_disk(self) -> bool:
-        return self._disk is not None
+        return self._disk is not None or self._speed_file is not None
 
     def keep_some(self) -> None:
         """While nobody asks anything: the newest turn, unless most of it is on disk already."""
+        self._keep_speed()
         if self._disk is None or not self._disk.room:
             return
         for ids, slot in self._cache.kept()[:1]:
@@ -149,6 +158,7 @@ class LoadedModel:
 
     def keep_all(self) -> None:
         """At the end: what is kept, as far as there is room, the newest written last."""
+        self._keep_speed()
         if self._disk is None:
             return
         chosen: list[tuple[tuple[int, ...], bytes]] = []
@@ -161,6 +171,10 @@ class LoadedModel:
         for ids, state in reversed(chosen):
             self._disk.save(ids, state)
         self._disk.close(LAST_WORDS_SECONDS)
+
+    def _keep_speed(self) -> None:
+        if self._speed_file is not None:
+            self._speed_file.write(self._speed.learnt)
 
     # ── the native call that runs ───────────────────────────────────────────────────────────
 
@@ -198,7 +212,7 @@ class LoadedModel:
         done = run.leader.done  # read first: when the call ends in between, too little is told
         extra = call.rows_by_run.get(run, 0) * self.backend.progress()
         done = min(done + int(extra), run.prompt_tokens)
-        seconds = self.scheduler.seconds_for(run.prompt_tokens - done)
+        seconds = self.scheduler.seconds_for(done, run.prompt_tokens)
         return PromptProgress(done, run.prompt_tokens, run.cached_tokens, seconds)
 
 
@@ -214,6 +228,20 @@ def _open_snapshots(backend: Backend, spec: ModelSpec) -> Snapshots | None:
         layout=backend.state_layout,
         replaces_prefixes=info.abilities.trims,
     )
+
+
+def _speed_file(backend: Backend, spec: ModelSpec) -> SpeedFile | None:
+    if spec.snapshots is None or not spec.snapshot_bytes:
+        return None
+    return SpeedFile(spec.snapshots, backend.info)
+
+
+def _size_bytes(path: Path) -> int:
+    """0 when it has just gone."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _keep_evicted(disk: Snapshots | None, ids: tuple[int, ...], state: bytes) -> None:

@@ -5,11 +5,13 @@ Idle tokens in the backend's unified cache slow everybody's decoding (22 % for 6
 waits in host memory.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from assistant.backends.base import Backend
 from assistant.engine.base import Keep
+from assistant.engine.reading_speed import Pace
 
 WORTH_MOVING = 32  # tokens; fewer are read again faster than they are moved
 
@@ -24,9 +26,10 @@ class _Stored:
 
 
 class PrefixCache:
-    """Driven by the engine's thread; `longest_prefix` may be asked from any.
+    """Driven by the engine's thread; `longest_prefix` and `to_put_away` may be asked from any.
 
     What an encoder has read serves no other prompt: then nothing is found, and nothing kept.
+    `pace` learns how long a token takes that moves to host memory.
     """
 
     def __init__(
@@ -34,8 +37,10 @@ class PrefixCache:
         backend: Backend,
         max_bytes: int,
         on_evicted: OnEvicted = lambda _ids, _state: None,
+        pace: Pace | None = None,
     ) -> None:
         self._backend = backend
+        self._pace = pace or Pace(None, 0.0)
         self._is_encoder = backend.info.abilities.encoder
         self._max_bytes = max_bytes
         self._on_evicted = on_evicted
@@ -48,11 +53,25 @@ class PrefixCache:
 
     def longest_prefix(self, token_ids: Sequence[int]) -> int:
         """How many leading tokens would not be computed again (tokens)."""
-        ids = list(token_ids)
+        ids = tuple(token_ids)
         held = [*self._idle.values(), *(stored.token_ids for stored in list(self._stored))]
         busy = list(self._busy.items())
         held += [tuple(tokens[: self._done.get(slot, 0)]) for slot, tokens in busy]
         return max((self.usable(ids, have) for have in held), default=0)
+
+    def to_put_away(self, token_ids: Sequence[int]) -> int:
+        """Tokens that would first move to host memory if this sequence began now."""
+        ids, idle, stored = tuple(token_ids), self._idle.copy(), list(self._stored)
+        slot = max(idle, key=lambda slot: self.usable(ids, idle[slot]), default=None)
+        length = self.usable(ids, idle[slot]) if slot is not None else 0
+        away = max((self.usable(ids, one.token_ids) for one in stored), default=0)
+        if slot is not None and length >= max(away, 1, len(idle[slot]) - WORTH_MOVING + 1):
+            del idle[slot]  # it is gone on with, and no branch of it is left behind
+        return sum(
+            len(held)
+            for held in idle.values()
+            if len(held) >= WORTH_MOVING and not self._is_in(held, stored)
+        )
 
     @property
     def tokens_held(self) -> int:
@@ -179,19 +198,27 @@ class PrefixCache:
     def _store(self, slot: int) -> None:
         """Copy an idle slot to host memory; shorter states that it contains are dropped."""
         ids = self._idle[slot]
+        if self._is_in(ids, self._stored):
+            return
         trims = self._backend.info.abilities.trims
-        for stored in self._stored:
-            if ids == stored.token_ids or (trims and ids == stored.token_ids[: len(ids)]):
-                return
         self._stored = [
             stored
             for stored in self._stored
             if not trims or stored.token_ids != ids[: len(stored.token_ids)]
         ]
+        started = time.perf_counter()
         self._stored.append(_Stored(ids, self._backend.export_state(slot)))
+        self._pace.learn(len(ids), time.perf_counter() - started)
         while sum(len(stored.state) for stored in self._stored) > self._max_bytes:
             evicted = self._stored.pop(0)
             self._on_evicted(evicted.token_ids, evicted.state)
+
+    def _is_in(self, ids: tuple[int, ...], stored: Sequence[_Stored]) -> bool:
+        """Whether one of these states serves whoever needs this one."""
+        trims = self._backend.info.abilities.trims
+        return any(
+            ids == one.token_ids or (trims and ids == one.token_ids[: len(ids)]) for one in stored
+        )
 
     # ── states that come from a disk, or go there ───────────────────────────────────────────
 
@@ -213,13 +240,20 @@ class PrefixCache:
 
 
 def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
-    """Length of the common prefix, by bisection on slices (fast for thousands of tokens)."""
-    low, high = 0, min(len(a), len(b))
-    a, b = tuple(a[:high]), tuple(b[:high])
+    """Length of the common prefix: by doubling, then by bisection of the last step, on slices
+    (fast for thousands of tokens, and at once where the beginnings differ)."""
+    most, low, step = min(len(a), len(b)), 0, 16
+    while low < most and _are_alike(a, b, low, min(low + step, most)):
+        low, step = min(low + step, most), 2 * step
+    high = min(low + step, most)
     while low < high:
         middle = (low + high + 1) // 2
-        if a[low:middle] == b[low:middle]:
+        if _are_alike(a, b, low, middle):
             low = middle
         else:
             high = middle - 1
     return low
+
+
+def _are_alike(a: Sequence[int], b: Sequence[int], start: int, end: int) -> bool:
+    return tuple(a[start:end]) == tuple(b[start:end])

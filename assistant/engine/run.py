@@ -21,8 +21,8 @@ from assistant.events import (
 from assistant.messages import Rendered, hash_of_ids
 
 REPETITION_CHECK_EVERY = 16  # tokens
-# Predicts the seconds to read so many tokens; None before the first measurement.
-SecondsFor = Callable[[float], float | None]
+# Predicts the seconds to read a prompt from one of its tokens to another; None: not known yet.
+SecondsFor = Callable[[int, int], float | None]
 OnEnd = Callable[["Run"], None]
 
 
@@ -136,10 +136,12 @@ class Run:
         self.queue_position = 0
         self.started = asked_at
         self.restored: tuple[tuple[int, ...], bytes] | None = None  # tokens and state, from disk
+        self.restored_bytes = 0  # of that, when it has been handed in
         self.moved_at = asked_at  # when it last got a place or took part in a call
         self.admitted: float | None = None
         self.first_token: float | None = None
         self.last_token = self.started
+        self.computing_seconds = 0.0  # of native calls in which it took part
         self.sequences = [
             Sequence(self, number, (seed + number) % 2**32) for number in range(request.candidates)
         ]
@@ -163,9 +165,8 @@ class Run:
 
     def progress(self, seconds_for: SecondsFor) -> None:
         """Tell how much of the prompt is read."""
-        done = min(self.leader.done, self.prompt_tokens)
-        left = self.prompt_tokens - done
-        self.tell(PromptProgress(done, self.prompt_tokens, self.cached_tokens, seconds_for(left)))
+        done, total = min(self.leader.done, self.prompt_tokens), self.prompt_tokens
+        self.tell(PromptProgress(done, total, self.cached_tokens, seconds_for(done, total)))
 
     def finish(self) -> None:
         if self.is_finished:

@@ -15,6 +15,7 @@ from assistant.backends.base import Backend, DecodeResult, Row
 from assistant.engine.places import Places, is_background
 from assistant.engine.prefix_cache import PrefixCache
 from assistant.engine.reading_order import SMALLEST_CHUNK, goes_first, is_completion, share_out
+from assistant.engine.reading_speed import Learnt, ReadingSpeed, positions
 from assistant.engine.run import Run, Sequence
 from assistant.engine.scoring import Scoring
 from assistant.errors import AssistantError, NotEnoughMemory
@@ -52,17 +53,27 @@ class InFlight:
         return run in self.rows_by_run and self.rows <= SMALLEST_CHUNK
 
 
-class Scheduler:
-    """Driven by the engine's thread; `in_flight` and `seconds_for` may be read from any."""
+def speed_of(backend: Backend, learnt: Learnt | None = None) -> ReadingSpeed:
+    """What is learnt of this backend; a prompt that is alone is read in calls of `max_rows`."""
+    info = backend.info
+    rows_per_call = None if info.abilities.encoder else backend.max_rows
+    return ReadingSpeed(info.parameters, rows_per_call, learnt)
 
-    def __init__(self, backend: Backend, cache: PrefixCache) -> None:
+
+class Scheduler:
+    """Driven by the engine's thread; `in_flight`, `speed` and `seconds_for` are for any."""
+
+    def __init__(
+        self, backend: Backend, cache: PrefixCache, speed: ReadingSpeed | None = None
+    ) -> None:
         self._backend = backend
+        self.speed = speed or speed_of(backend)
         self._cache = cache
         self._places = Places(backend, cache)
         self._reads_whole = backend.info.abilities.encoder  # computed when its last token is there
         self._scorings: deque[Scoring] = deque()
         self._last_contention = -QUIET_SECONDS
-        self._tokens_per_second: float | None = None  # prefill
+        self._tokens_per_second: float | None = None  # prefill, beside others too
         self.in_flight: InFlight | None = None
 
     @property
@@ -76,10 +87,9 @@ class Scheduler:
         waiting = [run for run in list(self._places.waiting) if run not in running]
         return len(running), len(waiting)
 
-    def seconds_for(self, prompt_tokens: float) -> float | None:
-        """Predicted seconds to read so many tokens; None before the first measurement."""
-        speed = self._tokens_per_second
-        return None if speed is None else prompt_tokens / speed
+    def seconds_for(self, done: int, total: int) -> float | None:
+        """Predicted seconds to read a prompt from `done` to `total`; None before the first call."""
+        return self.speed.seconds(done, total)
 
     def add(self, run: Run) -> None:
         if not self.is_idle:
@@ -108,7 +118,7 @@ class Scheduler:
         ]
         result, seconds = self._decode(rows, _tokens_by_run(chosen))
         if result is DecodeResult.DECODED:
-            self._learn(chosen, seconds)
+            self._learn(chosen, rows, seconds)
             self._advance(chosen)
         elif result is DecodeResult.NO_ROOM:
             self._places.make_room()
@@ -116,8 +126,8 @@ class Scheduler:
     def _decode(self, rows: list[Row], by_run: dict[Run, int]) -> tuple[DecodeResult, float]:
         """One native call and the seconds it took."""
         started, tokens = time.monotonic(), sum(len(row.tokens) for row in rows)
-        predicted, progress = self.seconds_for(tokens), self._backend.progress
-        self.in_flight = InFlight(by_run, tokens, started, predicted, progress)
+        predicted = self.speed.of_call(tokens, _positions(rows))
+        self.in_flight = InFlight(by_run, tokens, started, predicted, self._backend.progress)
         try:
             return self._backend.decode(rows), time.monotonic() - started
         finally:
@@ -165,17 +175,24 @@ class Scheduler:
             return most
         return min(most, max(SMALLEST_CHUNK, int(self._tokens_per_second * SHARED_CALL_SECONDS)))
 
-    def _learn(self, chosen: list[tuple[Sequence, int]], seconds: float) -> None:
-        computed = sum(tokens for _, tokens in chosen)
-        if computed - len(chosen) < SMALLEST_CHUNK:
+    def _learn(self, chosen: list[tuple[Sequence, int]], rows: list[Row], seconds: float) -> None:
+        """What the call tells of the speed, if it read any prompt."""
+        for run in {sequence.run for sequence, _ in chosen}:
+            run.computing_seconds += seconds
+        if all(tokens == 1 for _, tokens in chosen):
             return
+        computed, read = sum(tokens for _, tokens in chosen), _positions(rows)
+        is_worth_a_rate = computed - len(chosen) >= SMALLEST_CHUNK
         if self._reads_whole:
             if any(tokens < s.pending for s, tokens in chosen):
                 return
-            computed = sum(s.done + tokens for s, tokens in chosen)
-        speed = computed / max(seconds, 1e-6)
-        known = self._tokens_per_second
-        self._tokens_per_second = speed if known is None else 0.5 * (known + speed)
+            ends = [s.done + tokens for s, tokens in chosen]
+            computed, read = sum(ends), sum(positions(0, end) for end in ends)
+        self.speed.learn(computed, read, seconds)
+        if is_worth_a_rate:
+            rate = computed / max(seconds, 1e-6)
+            known = self._tokens_per_second
+            self._tokens_per_second = rate if known is None else 0.5 * (known + rate)
 
     def _advance(self, chosen: list[tuple[Sequence, int]]) -> None:
         now = time.monotonic()
@@ -189,16 +206,26 @@ class Scheduler:
                 if run.is_prefilling:
                     run.progress(self.seconds_for)
                 continue
-            if run.first_token is None:
-                if tokens < run.prompt_tokens - run.cached_tokens:
-                    run.progress(self.seconds_for)
-                run.first_token = now
-            run.last_token = now
+            if run.is_prefilling and tokens < run.prompt_tokens - run.cached_tokens:
+                run.progress(self.seconds_for)
             drawn.append((sequence, self._sample(row, sequence)))
+        self._stamp([sequence.run for sequence, _ in drawn])
         # Readers wake up with the first word: none is told while a sampler has yet to run.
         for sequence, token in drawn:
             sequence.write(token, self._backend.info.window)
         self._places.release_ended()
+
+    def _stamp(self, runs: list[Run]) -> None:
+        """They have got their next tokens."""
+        now = time.monotonic()
+        for run in runs:
+            run.last_token = now
+            if run.first_token is None:
+                run.first_token = now
+                if self._last_contention < run.started and not self._scorings:
+                    self.speed.learn_start(
+                        now - run.started - run.computing_seconds, run.restored_bytes
+                    )
 
     def _sample(self, row: int, sequence: Sequence) -> int:
         assert sequence.sampler is not None
@@ -246,3 +273,7 @@ def _tokens_by_run(chosen: list[tuple[Sequence, int]]) -> dict[Run, int]:
     for sequence, tokens in chosen:
         by_run[sequence.run] = by_run.get(sequence.run, 0) + tokens
     return by_run
+
+
+def _positions(rows: list[Row]) -> int:
+    return sum(positions(row.start, row.start + len(row.tokens)) for row in rows)

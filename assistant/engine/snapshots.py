@@ -17,6 +17,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct, msgpack
@@ -100,12 +101,11 @@ class Snapshots:
     def load(self, path: Path, ids: Ids) -> bytes | None:
         """The state in a file that is whole and ours; None, and no such file any more, else."""
         try:
-            data = path.read_bytes()
+            with path.open("rb") as file:
+                head, state = _read_head_from(file), file.read()
         except OSError:
             self._forget(path)
             return None
-        head, start = read_head(data)
-        state = memoryview(data)[start:]
         if head is None or not self._is_ours(head, ids) or not _is_whole(head, state):
             self._forget(path)
             with suppress(OSError):
@@ -113,7 +113,7 @@ class Snapshots:
             return None
         with suppress(OSError):
             os.utime(path)  # the least recently used go first
-        return bytes(state)
+        return state
 
     def covered(self, ids: Sequence[int], common: Callable[[Sequence[int], Ids], int]) -> int:
         """How many leading tokens of these are in a file."""
@@ -235,30 +235,28 @@ class Snapshots:
         return MAGIC + _number(len(head)) + _number(zlib.crc32(head)) + head
 
 
-def read_head(data: bytes) -> tuple[Head | None, int]:
-    """The head of a file, None when it is none, and where the state begins (bytes)."""
-    start = len(MAGIC) + 2 * NUMBER_BYTES
-    if len(data) < start or not data.startswith(MAGIC):
-        return None, 0
-    length = int.from_bytes(data[len(MAGIC) : len(MAGIC) + NUMBER_BYTES], "little")
-    crc = int.from_bytes(data[len(MAGIC) + NUMBER_BYTES : start], "little")
-    head = data[start : start + length]
-    if len(head) != length or zlib.crc32(head) != crc:
-        return None, 0
-    try:
-        return msgpack.decode(head, type=Head), start + length
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None, 0
-
-
 def read_head_of(path: Path) -> Head | None:
-    """Reads no more of the file than its head."""
+    """Reads no more of the file than its head; None when it is none."""
     try:
         with path.open("rb") as file:
-            begin = file.read(len(MAGIC) + 2 * NUMBER_BYTES)
-            length = int.from_bytes(begin[len(MAGIC) : len(MAGIC) + NUMBER_BYTES], "little")
-            return read_head(begin + file.read(min(length, LONGEST_HEAD)))[0]
+            return _read_head_from(file)
     except OSError:
+        return None
+
+
+def _read_head_from(file: BinaryIO) -> Head | None:
+    """From the beginning of a file; what follows is the state. Raises `OSError`."""
+    begin = file.read(len(MAGIC) + 2 * NUMBER_BYTES)
+    if len(begin) < len(MAGIC) + 2 * NUMBER_BYTES or not begin.startswith(MAGIC):
+        return None
+    length = int.from_bytes(begin[len(MAGIC) : -NUMBER_BYTES], "little")
+    crc = int.from_bytes(begin[-NUMBER_BYTES:], "little")
+    head = file.read(min(length, LONGEST_HEAD))
+    if len(head) != length or zlib.crc32(head) != crc:
+        return None
+    try:
+        return msgpack.decode(head, type=Head)
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
@@ -305,7 +303,7 @@ def make_room(root: Path, max_bytes: int) -> None:
         total -= size
 
 
-def _is_whole(head: Head, state: memoryview) -> bool:
+def _is_whole(head: Head, state: bytes) -> bool:
     return len(state) == head.state_bytes and zlib.crc32(state) == head.state_crc
 
 

@@ -124,7 +124,7 @@ def test_the_speed_is_that_of_the_whole_prompt(monkeypatch: pytest.MonkeyPatch) 
     bench.backend.before_call = encode
     bench.add("a" * 1200, 2)
     bench.go_on(5)
-    assert bench.scheduler.seconds_for(1200) == pytest.approx(12.0, rel=0.01)
+    assert bench.scheduler.seconds_for(0, 1200) == pytest.approx(12.0, rel=0.01)
 
 
 def test_an_answer_that_was_interrupted_goes_on_with_the_same_encoded_text(

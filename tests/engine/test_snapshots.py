@@ -86,6 +86,10 @@ def test_the_next_engine_goes_on_where_the_last_one_ended(
     engine = opened(spec)
     measure = engine.measure(RawPrompt(COUNT))
     assert measure.tokens_cached == measure.tokens - 2
+    unknown = engine.measure(RawPrompt("x" + COUNT)).seconds
+    assert unknown is not None
+    assert measure.seconds is not None
+    assert measure.seconds < unknown / 3  # the speed was kept, too
     finished = asked(engine, request())
     assert finished.usage.cached_tokens == measure.tokens_cached
     assert finished.answers[0].text == whole
