@@ -80,7 +80,7 @@ def main() -> None:
         engine.close()
         _show(f"attach {FILES:,} files and count their tokens", seconds, 2)
         large = Path(folder, "large.py")
-        large.write_text(_standard_library())
+        large.write_text(standard_library())
         runs = [
             (_explain(large, f"::{SYMBOL}"), _explain(large, ":10-40")) for _ in range(RUNS + 1)
         ]
@@ -128,7 +128,7 @@ def _explain(file: Path, part: str) -> tuple[float, float]:
 
 
 def _write_files(folder: Path) -> None:
-    source = _standard_library()
+    source = standard_library()
     for number in range(FILES):
         path = folder / f"part{number % 40}" / f"file{number}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ def _write_files(folder: Path) -> None:
         path.write_text(source[begin : begin + FILE_BYTES])
 
 
-def _standard_library() -> str:
+def standard_library() -> str:
     """Real code: the first LINES lines of Python's own modules, in the order of their names."""
     lines: list[str] = []
     for path in sorted(Path(os.__file__).parent.glob("[a-z]*.py")):
