@@ -46,7 +46,7 @@ def edit_summary(word: str | None, report: Report) -> None:
 
     Raises `InputError` where there is none.
     """
-    from assistant.cli.editor import compose
+    from assistant.editor import compose
 
     with opened_history(report, is_for_changes=True) as store:
         conversation, number = find_message(store, word)

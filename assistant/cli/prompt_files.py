@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TextIO
 
 from assistant import paths
-from assistant.cli.editor import edit_file
 from assistant.cli.report import Report
+from assistant.editor import edit_file
 from assistant.errors import AssistantError, UsageError
 from assistant.prompts.finding import Listed, find_prompt_path, list_prompts
 from assistant.prompts.folders import NAME, Origin, built_in_folder, prompt_names, user_folder

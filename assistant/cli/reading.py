@@ -110,7 +110,7 @@ class QuestionReader:
         return Takes.STDIN in prompt.takes and not self._asked.files and "-" not in named
 
     def _compose(self, start: str, interrupts: Interrupts) -> str:
-        from assistant.cli.editor import compose  # few want it
+        from assistant.editor import compose  # few want it
 
         with interrupts.while_a_person_works():
             text = compose(start)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from assistant.cli import editor
-from assistant.cli.editor import compose, edit_file
+from assistant import editor
+from assistant.editor import compose, edit_file
 from assistant.errors import AssistantError, UsageError
 
-EDIT = "from pathlib import Path; from assistant.cli.editor import edit_file; edit_file(Path('x'))"
+EDIT = "from pathlib import Path; from assistant.editor import edit_file; edit_file(Path('x'))"
 
 
 @pytest.fixture
