@@ -1,7 +1,7 @@
 """How far off is the predicted time to the first token, for prompts of all lengths?
 
 After two earlier requests of an engine that has learnt nothing before, in this process and in one
-of its own; a third of the prompts go on from an earlier one. The last line is about an engine
+of its own; half of the prompts go on from an earlier one. The last line is about an engine
 that was just started and knows only what the one before it has measured.
 """
 
@@ -50,12 +50,12 @@ def _compare(where: str, engine: Engine) -> None:
 
 
 def _prompts(draw: Random, lengths: Sequence[int]) -> list[tuple[int, ...]]:
-    """Every third has the beginning of an earlier one, where there is one that is long enough."""
+    """Every second has the beginning of an earlier one, where there is one that is long enough."""
     prompts: list[tuple[int, ...]] = []
     for number, length in enumerate(lengths):
         ids = _new_ids(draw, length)
         earlier = [prompt for prompt in prompts if len(prompt) > length // 2]
-        if number % 3 == 2 and earlier:
+        if number % 2 and earlier:
             shared = draw.choice(earlier)[: draw.randrange(length // 2, length)]
             ids = (*shared, *ids[len(shared) :])
         prompts.append(ids)

@@ -77,7 +77,8 @@ def _shares_of(
     run: Run, text: str, owned: Sequence[Owned], at: int, tokenizer: Tokenizer
 ) -> Iterator[_Share]:
     """Those of one run; `owned[at]` is the first stretch that may reach into it."""
-    sizes = {token: len(tokenizer.piece(token)) for token in set(run.token_ids)}
+    distinct = set(run.token_ids)
+    sizes = dict(zip(distinct, map(len, map(tokenizer.piece, distinct)), strict=True))
     # SentencePiece puts a blank in front that is not in the text.
     is_padded = tokenizer.piece(run.token_ids[0])[:1] == b" " and text[run.start] != " "
     first_bytes = list(accumulate(map(sizes.__getitem__, run.token_ids), initial=-is_padded))
