@@ -96,6 +96,11 @@ class Chat:
         return self._engine.info
 
     @property
+    def is_loading(self) -> bool:
+        """Whether a model is on its way, the first or another one."""
+        return self._opening is not None
+
+    @property
     def engine(self) -> Engine:
         """For counting tokens; asking is for `ask` alone."""
         return self._engine
@@ -176,8 +181,15 @@ class Chat:
     def _change(self, settings: Settings) -> Iterator[ModelLoading]:
         if self._opening is not None:
             self._opening.close()
-        engine = self._opening = self._open_engine(settings)
-        return self._loaded(engine, engine.load(), settings)
+            self._opening = None
+        engine = self._open_engine(settings)
+        try:
+            loading = engine.load()
+        except BaseException:
+            engine.close()
+            raise
+        self._opening = engine
+        return self._loaded(engine, loading, settings)
 
     def _loaded(
         self, engine: Engine, loading: Iterator[ModelLoading], settings: Settings
@@ -187,9 +199,11 @@ class Chat:
             yield from loading
             is_ready = True
         finally:
+            if self._opening is engine:
+                self._opening = None
             if not is_ready:
                 engine.close()
-        old, self._engine, self._opening = self._engine, engine, None
+        old, self._engine = self._engine, engine
         self.settings = settings
         self._session = self._open_session(self._here())
         old.close()

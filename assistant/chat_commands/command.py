@@ -24,7 +24,8 @@ def no_choices(_chat: Chat, _rest: str) -> Iterable[Choice]:
 
 
 class Command(Struct, frozen=True):
-    """`arguments` as help shows them. `waits`: not while an answer is being written."""
+    """`arguments` as help shows them. `waits`: not while an answer is being written;
+    `needs_model`: not before one is loaded."""
 
     name: str
     summary: str
@@ -33,6 +34,7 @@ class Command(Struct, frozen=True):
     aliases: tuple[str, ...] = ()
     complete: Complete = no_choices
     waits: bool = True
+    needs_model: bool = False
 
     @property
     def usage(self) -> str:

@@ -1,7 +1,7 @@
 """All /commands: which line is one, what runs it, and what may come next."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 from assistant.chat_commands import (
     answer_commands,
@@ -45,7 +45,18 @@ def may_run_now(line: str) -> bool:
     return command is not None and not command.waits
 
 
-def run_command(chat: Chat, line: str, attachments: Sequence[Attachment] = ()) -> Iterator[Effect]:
+def needs_model(line: str) -> bool:
+    """Whether a model has to be loaded for the line, a command or a question."""
+    if not is_command(line):
+        return True
+    name, _ = _name_and_rest(line)
+    command = _command(name)
+    return name in prompt_names() if command is None else command.needs_model
+
+
+def run_command(
+    chat: Chat, line: str, attachments: Sequence[Attachment] = ()
+) -> Generator[Effect, None, None]:
     """What the command wants done, in its order; the next one is made when it is asked for.
 
     `attachments` were given with the line. It may wait for the engine or the disk. Raises

@@ -172,7 +172,7 @@ COMMANDS = (
         complete=_conversations,
     ),
     Command("fork", "Go on in a copy, from here or from a message.", fork, "[NUMBER]"),
-    Command("compact", "Put a summary in the place of the older half.", compact),
+    Command("compact", "Put a summary in the place of the older half.", compact, needs_model=True),
     Command(
         "export",
         "Write this conversation to a file: .md for people, .jsonl for llmchat.",

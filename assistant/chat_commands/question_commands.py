@@ -134,6 +134,7 @@ COMMANDS = (
         "[QUESTION]",
         aliases=("tokens",),
         waits=False,
+        needs_model=True,
     ),
     Command(
         "prompt", "Ask with another prompt file from now on.", prompt, "[NAME]", complete=_prompts

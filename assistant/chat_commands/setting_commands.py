@@ -39,7 +39,7 @@ def _model_said(chat: Chat) -> str:
     try:
         info = chat.info
     except ModelError:
-        return "No model is loaded."
+        return "The model is still being loaded." if chat.is_loading else "No model is loaded."
     name = f"{info.name} {info.quantisation}".rstrip()
     facts = [f"{info.window:,} tokens of window", info.device]
     if info.parameters:

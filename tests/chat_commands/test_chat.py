@@ -89,6 +89,19 @@ def test_who_stops_reading_gives_the_loading_up() -> None:
     assert [engine.is_closed for engine in opened.engines] == [False, True]
 
 
+def test_whether_a_model_is_on_its_way_is_known() -> None:
+    chat = Chat(Settings(), open_engine=Opened())
+    known = [chat.is_loading]
+    loading = chat.load()
+    known.append(chat.is_loading)
+    list(loading)
+    known.append(chat.is_loading)
+    with pytest.raises(ModelError):
+        list(chat.change_model("broken"))
+    known.append(chat.is_loading)
+    assert known == [False, True, False, False]
+
+
 def test_closing_closes_what_is_still_being_loaded() -> None:
     opened = Opened()
     chat = loaded_chat(opened=opened)

@@ -9,6 +9,7 @@ from assistant.chat_commands.commands import (
     COMMANDS,
     is_command,
     may_run_now,
+    needs_model,
     question_text,
     run_command,
 )
@@ -107,6 +108,14 @@ def test_some_commands_need_not_wait_for_the_answer() -> None:
     assert not may_run_now("/new")
     assert not may_run_now("/explain a.py")
     assert not may_run_now("/nope")
+
+
+def test_some_lines_need_no_model() -> None:
+    assert not needs_model("/history")
+    assert not needs_model("exit")
+    assert needs_model("/context")
+    assert needs_model("/explain a.py")
+    assert needs_model("what?")
 
 
 def test_help_shows_commands_and_prompts() -> None:
@@ -425,7 +434,7 @@ def test_who_stops_reading_keeps_the_old_model() -> None:
     chat = loaded_chat(opened=opened)
     effects = run_command(chat, "/model other")
     assert isinstance(next(effects), Loading)
-    effects.close()  # type: ignore[attr-defined]  # it is a generator
+    effects.close()
     assert [engine.is_closed for engine in opened.engines] == [False, True]
 
 
