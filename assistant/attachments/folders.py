@@ -8,10 +8,9 @@ from pathlib import Path
 
 from assistant.attachments.decoding import BINARY_HEAD_BYTES, MAX_BYTES, is_binary
 from assistant.attachments.files import OPEN_FLAGS, TextFile, reasons_for, text_file
-from assistant.attachments.ignore_rules import IgnoreRules, rules_around
+from assistant.attachments.folder_walk import FolderWalk
 from assistant.attachments.left_out import LeftOut
 from assistant.attachments.names import shown_name
-from assistant.attachments.secret_files import looks_secret
 from assistant.errors import InputError
 
 MAX_FILES = 20_000
@@ -28,26 +27,27 @@ def read_folder(
     """
     with reasons_for(name):
         root = Path(name).expanduser().absolute()
-        walk = _Walk(name, root, max_bytes)
-        files = tuple(walk.read())
+        reading = _Reading(name, root, max_bytes)
+        files = tuple(reading.read())
     if not any(file.text for file in files):
-        said = walk.left_out.sentence(shown_name(name))
+        said = reading.left_out.sentence(shown_name(name))
         raise InputError(
             f"there is no text in {said}" if said else f"there is no text in {shown_name(name)}",
             "name a file, or another folder",
         )
-    return files, tuple(_notices(shown_name(name), files, walk.left_out))
+    return files, tuple(_notices(shown_name(name), files, reading.left_out))
 
 
-class _Walk:
-    """One pass over a folder; no link is followed, so it ends."""
+class _Reading:
+    """One pass over a folder."""
 
     def __init__(self, name: str, root: Path, max_bytes: int) -> None:
         self._name = name
         self._root = root
         self._real = os.path.realpath(root)
         self._max_bytes = max_bytes
-        self.left_out = LeftOut()
+        self._walk = FolderWalk(self._real)
+        self.left_out = self._walk.left_out
 
     def read(self) -> Iterator[TextFile]:
         inner = sorted(self._inner_paths(), key=lambda path: os.fsencode(path).split(b"/"))
@@ -71,54 +71,12 @@ class _Walk:
     def _inner_paths(self) -> list[str]:
         """Of all files that are not left out for their names or kinds, relative to the root."""
         found: list[str] = []
-        todo = [("", rules_around(Path(self._real)))]
-        while todo:
-            inner, rules = todo.pop()
-            folder = os.path.join(self._real, inner) if inner else self._real  # noqa: PTH118
-            try:
-                with os.scandir(folder) as entries:
-                    listed = list(entries)
-            except OSError as err:
-                if not inner:
-                    raise
-                is_gone = isinstance(err, FileNotFoundError)
-                (self.left_out.vanished if is_gone else self.left_out.unreadable).append(
-                    inner + "/"
-                )
-                continue
-            rules = rules.inside(folder)
-            for entry in listed:
-                path = f"{inner}/{entry.name}" if inner else entry.name
-                match self._kind(entry, rules):
-                    case "folder":
-                        todo.append((path, rules))
-                    case "file":
-                        found.append(path)
+        for entry in self._walk.entries():
+            if not entry.is_folder:
+                found.append(entry.path)
             if len(found) > MAX_FILES:
                 raise self._too_much(f"it has more than {MAX_FILES:,} files", found)
         return found
-
-    def _kind(self, entry: os.DirEntry[str], rules: IgnoreRules) -> str:
-        """ "file", "folder", or "" for what is left out, which is counted."""
-        if entry.name == ".git":
-            return ""
-        if entry.is_symlink():
-            self.left_out.links += 1
-            return ""
-        is_folder = entry.is_dir(follow_symlinks=False)
-        if not is_folder and looks_secret(entry.name):
-            self.left_out.secret.append(os.path.relpath(entry.path, self._real))
-        elif entry.name.startswith("."):
-            self.left_out.hidden += 1
-        elif rules.ignores(entry.path, is_folder=is_folder):
-            self.left_out.ignored += 1
-        elif is_folder:
-            return "folder"
-        elif entry.is_file(follow_symlinks=False):
-            return "file"
-        else:
-            self.left_out.special += 1
-        return ""
 
     def _read(self, path: str) -> bytes | None:
         """None, and counted, when it is not there any more or is no text of the right size."""

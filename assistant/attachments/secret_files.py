@@ -1,6 +1,8 @@
 """Which files of a folder look as if they held secrets. Who names one by itself means it."""
 
-from fnmatch import fnmatchcase
+import re
+from fnmatch import translate
+from functools import cache
 
 EXAMPLES = (".example", ".sample", ".template", ".dist", ".pub")
 SECRETS = (
@@ -42,4 +44,10 @@ SECRETS = (
 def looks_secret(file_name: str) -> bool:
     """By the name alone: keys, passwords and tokens under their usual names."""
     name = file_name.lower()
-    return not name.endswith(EXAMPLES) and any(fnmatchcase(name, known) for known in SECRETS)
+    return not name.endswith(EXAMPLES) and _secrets().match(name) is not None
+
+
+@cache
+def _secrets() -> re.Pattern[str]:
+    """One pattern: a folder may have 50,000 files."""
+    return re.compile("|".join(map(translate, SECRETS)))
