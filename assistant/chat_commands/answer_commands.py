@@ -16,8 +16,10 @@ from assistant.chat_commands.effects import (
 )
 from assistant.chat_commands.past_questions import question_of
 from assistant.chat_commands.path_choices import path_choices
+from assistant.chat_commands.question_commands import warnings
 from assistant.chat_commands.saving import undo, writing_of
 from assistant.chat_commands.typed_words import first_word, split_words
+from assistant.chat_commands.written_questions import rewritten
 from assistant.code_blocks import CodeBlock, find_code_blocks
 from assistant.conversation.records import State, StoredMessage
 from assistant.edits.proposal import propose_file, propose_text
@@ -112,10 +114,9 @@ def edit(chat: Chat, rest: str) -> Iterator[Effect]:
     if not text:
         yield EditQuestion(question, message.number)
         return
-    changed = chat.question(
-        text, question.attachments, prompt=question.prompt, variables=question.variables
-    )
-    yield Ask(changed, instead_of=message.number)
+    changed = rewritten(chat, question, text)
+    yield from warnings(changed.notices)
+    yield Ask(changed.question, instead_of=message.number)
 
 
 def details(chat: Chat, rest: str) -> Iterator[Effect]:

@@ -4,14 +4,14 @@ next question takes along. The screen and the linear chat share it.
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from assistant.attachments.attached import Attached
 from assistant.attachments.reading import attach
 from assistant.backends.base import BackendInfo
-from assistant.chat_commands.absent_engine import AbsentEngine
 from assistant.chat_commands.attached_once import attached_once
+from assistant.chat_commands.engine_in_use import EngineInUse, OpenEngine
 from assistant.chat_commands.typed_settings import FOR_ENGINES, sampling_field, with_setting
 from assistant.config import SamplingChoices, Settings, nearest
 from assistant.conversation.compaction import Compaction
@@ -29,8 +29,6 @@ from assistant.prompts.finding import find_prompt
 from assistant.prompts.prompt_file import Gives, PromptFile
 from assistant.spoken_languages import language_name, language_of_locale
 from assistant.startup import choose_model, open_engine, open_session, open_store
-
-OpenEngine = Callable[[Settings], Engine]
 
 NOTHING_SAID = ("nothing has been said yet", "type a question")
 
@@ -69,9 +67,7 @@ class Chat:
         self.prompt_name = PLAIN
         self.attachments: tuple[Attachment, ...] = ()
         self._has_notes = has_notes
-        self._open_engine = open_engine
-        self._engine: Engine = AbsentEngine()
-        self._opening: Engine | None = None
+        self._engines = EngineInUse(open_engine)
         self._store: Store | None = None
         self._guard = threading.Lock()  # of the store's opening
         self._told: list[str] = []
@@ -93,22 +89,22 @@ class Chat:
     @property
     def info(self) -> BackendInfo:
         """Of the model. Raises `ModelError` when there is none."""
-        return self._engine.info
+        return self._engines.current.info
 
     @property
     def is_loading(self) -> bool:
         """Whether a model is on its way, the first or another one."""
-        return self._opening is not None
+        return self._engines.is_loading
 
     @property
     def engine(self) -> Engine:
         """For counting tokens; asking is for `ask` alone."""
-        return self._engine
+        return self._engines.current
 
     @property
     def kept(self) -> Kept | None:
         """What stays in memory when the chat is over."""
-        return self._engine.kept
+        return self._engines.current.kept
 
     @property
     def store(self) -> Store:
@@ -179,34 +175,14 @@ class Chat:
         return iter(())
 
     def _change(self, settings: Settings) -> Iterator[ModelLoading]:
-        if self._opening is not None:
-            self._opening.close()
-            self._opening = None
-        engine = self._open_engine(settings)
-        try:
-            loading = engine.load()
-        except BaseException:
-            engine.close()
-            raise
-        self._opening = engine
-        return self._loaded(engine, loading, settings)
+        return self._changed(self._engines.change(settings), settings)
 
-    def _loaded(
-        self, engine: Engine, loading: Iterator[ModelLoading], settings: Settings
+    def _changed(
+        self, loading: Iterator[ModelLoading], settings: Settings
     ) -> Iterator[ModelLoading]:
-        is_ready = False
-        try:
-            yield from loading
-            is_ready = True
-        finally:
-            if self._opening is engine:
-                self._opening = None
-            if not is_ready:
-                engine.close()
-        old, self._engine = self._engine, engine
+        yield from loading
         self.settings = settings
         self._session = self._open_session(self._here())
-        old.close()
 
     # ── the conversation ────────────────────────────────────────────────────────────────────
 
@@ -306,16 +282,14 @@ class Chat:
         return self._session.take_stock(question)
 
     def close(self) -> None:
-        for engine in (self._engine, self._opening):
-            if engine is not None:
-                engine.close()
+        self._engines.close()
         self._close_store()
 
     # ── pieces ──────────────────────────────────────────────────────────────────────────────
 
     def _open_session(self, resume: MessageName | None) -> Session:
         return open_session(
-            self._engine,
+            self._engines.current,
             self.settings,
             resume=resume,
             has_notes=self._has_notes,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from assistant.attachments.attached import Attached
+from assistant.attachments.mentions import read_mentions
 from assistant.attachments.names import is_attachable
 from assistant.attachments.reading import attach
 from assistant.chat_commands.chat import Chat
@@ -19,6 +20,7 @@ from assistant.chat_commands.prompt_words import (
 )
 from assistant.chat_commands.question_commands import warnings
 from assistant.chat_commands.typed_words import first_word
+from assistant.chat_commands.written_questions import notices_about
 from assistant.errors import InputError
 from assistant.messages import Attachment
 from assistant.prompts.prompt_file import PromptFile, Takes
@@ -40,19 +42,26 @@ def ask_with(
 ) -> Iterator[Effect]:
     """Raises `InputError`, `UsageError` as on a command line."""
     line = read_prompt_line(prompt, rest)
-    has_more = bool(chat.attachments or attachments)
+    mentioned = read_mentions(line.text, chat.settings.max_input)
+    attached = (*mentioned.attachments, *attachments)
+    words = _sorted_words(prompt, line, mentioned.text, has_more=bool(chat.attachments or attached))
+    found = _read(words.files, chat, may_be_said=bool(chat.attachments or attached))
+    new = (*attached, *found.attachments)
+    yield from warnings(notices_about(chat, (*mentioned.notices, *found.notices), new))
+    yield Ask(chat.question(words.text, new, prompt=prompt, variables=line.variables))
+
+
+def _sorted_words(prompt: PromptFile, line: PromptLine, text: str, *, has_more: bool) -> Words:
+    """`text` is the line's, as it is sent. Raises `InputError`, `UsageError`."""
     is_about_nothing = Takes.FILES in prompt.needs and not (line.files or has_more)
     names_none = is_about_nothing and not line.is_said
-    typed = line.text.split() if names_none else line.files
-    said = [line.text] if line.text and not names_none else []
+    typed = text.split() if names_none else line.files
+    said = [text] if text and not names_none else []
     words = sort_words(prompt, typed, said, line.variables, has_more=has_more)
     check_variables(prompt, line.variables)
     given = Words(words.files) if is_about_nothing else words
     check_something_given(prompt, given, has_more=has_more)
-    found = _read(words.files, chat, may_be_said=has_more)
-    yield from warnings(chat, found.notices, found.attachments)
-    files = (*attachments, *found.attachments)
-    yield Ask(chat.question(words.text, files, prompt=prompt, variables=line.variables))
+    return words
 
 
 def _read(names: Sequence[str], chat: Chat, *, may_be_said: bool) -> Attached:

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from assistant.attachments.secret_warnings import Destination, secret_warnings
 from assistant.chat_commands.chat import Chat
 from assistant.chat_commands.command import Choice, Command
 from assistant.chat_commands.effects import AttachmentsChanged, Effect, Say, ShowTable
 from assistant.chat_commands.path_choices import path_choices
 from assistant.chat_commands.typed_words import split_words
 from assistant.chat_commands.wording import as_code, counted
+from assistant.chat_commands.written_questions import notices_about, written_question
 from assistant.conversation.questions import PLAIN
-from assistant.engine.remote_spec import leaves_machine
 from assistant.errors import AssistantError, UsageError
 from assistant.messages import Attachment
 from assistant.prompts.finding import find_prompt
@@ -33,17 +32,13 @@ def attach(chat: Chat, rest: str) -> Iterator[Effect]:
     found = chat.attach(names)
     new = [one for one in found.attachments if one not in before]
     yield AttachmentsChanged()
-    yield from warnings(chat, found.notices, new)
+    yield from warnings(notices_about(chat, found.notices, new))
     yield attached_table(chat, new or found.attachments)
 
 
-def warnings(
-    chat: Chat, notices: Sequence[str], attachments: Sequence[Attachment]
-) -> Iterator[Say]:
-    """What the user should know of what is attached, before it is sent."""
-    where = Destination(leaves_machine(chat.settings.model), chat.settings.history)
-    for said in (*notices, *secret_warnings(attachments, where)):
-        yield Say(as_code(said))
+def warnings(notices: Sequence[str]) -> Iterator[Say]:
+    for notice in notices:
+        yield Say(as_code(notice))
 
 
 def attached_table(chat: Chat, attachments: Sequence[Attachment]) -> ShowTable:
@@ -70,7 +65,7 @@ def detach(chat: Chat, rest: str) -> Iterator[Effect]:
 
 
 def context(chat: Chat, rest: str) -> Iterator[Effect]:
-    ledger = chat.take_stock(chat.question(rest))
+    ledger = chat.take_stock(written_question(chat, rest).question)
     info = chat.info
     rows = tuple((line,) for line in ledger_lines(ledger))
     yield ShowTable(rows, f"what a question sends to {info.name} {info.quantisation}".rstrip())

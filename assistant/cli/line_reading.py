@@ -1,14 +1,17 @@
 """Lines that a person types, or that come from a pipe, as what is asked in a linear chat."""
 
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import BinaryIO
 
 from assistant import paths
 from assistant.cli.color import moves_cursor
+from assistant.cli.exit_codes import HUNG_UP, TERMINATED
 from assistant.cli.options import as_text
 from assistant.errors import UsageError
 
@@ -17,6 +20,11 @@ GOES_ON = "\\"  # at the end of a line
 QUOTES = '"""'  # around several lines
 HISTORY_FILE = "chat_lines"  # in the state folder
 HISTORY_LINES = 1_000
+
+LEAVING = {
+    signal.SIGTERM: TERMINATED,
+    signal.SIGHUP: HUNG_UP,
+}  # signals, and the exit codes of them
 
 ReadLine = Callable[[str], str | None]  # gets the prompt; None: there are no more
 Complete = Callable[[str], Sequence[str]]  # gets the line up to the cursor
@@ -153,3 +161,21 @@ def _history_file() -> Path | None:
         return None
     readline.set_history_length(HISTORY_LINES)
     return file
+
+
+@contextmanager
+def leaving_in_order() -> Iterator[None]:
+    """While no answer is written, a signal that ends us leaves through every `finally`."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(LEAVING[signal.Signals(number)])
+
+    previous = {}
+    for number in LEAVING:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            previous[number] = signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -4,16 +4,12 @@ Answers go to standard output, everything else to standard error.
 """
 
 import gc
-import signal
 import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from types import FrameType
+from contextlib import closing, suppress
 
-from msgspec.structs import replace
-
-from assistant.chat_commands.chat import Chat, OpenEngine, open_chosen_engine
+from assistant.chat_commands.chat import Chat, open_chosen_engine
 from assistant.chat_commands.commands import (
     complete,
     is_command,
@@ -39,13 +35,21 @@ from assistant.chat_commands.effects import (
     ThemeChosen,
     WriteFile,
 )
+from assistant.chat_commands.engine_in_use import OpenEngine
 from assistant.chat_commands.hints import in_chat
 from assistant.chat_commands.saving import write
 from assistant.chat_commands.wording import counted
+from assistant.chat_commands.written_questions import rewritten, written_question
 from assistant.cli.asking import require_approval
 from assistant.cli.color import moves_cursor
-from assistant.cli.exit_codes import HUNG_UP, INTERRUPTED, OK, TERMINATED
-from assistant.cli.line_reading import PipedLines, TypedLines, read_entry
+from assistant.cli.exit_codes import INTERRUPTED, OK
+from assistant.cli.line_reading import (
+    LEAVING,
+    PipedLines,
+    TypedLines,
+    leaving_in_order,
+    read_entry,
+)
 from assistant.cli.linear_answers import ChatReport, LinearAnswers
 from assistant.cli.options import Options
 from assistant.cli.report import Report
@@ -60,8 +64,6 @@ from assistant.messages import Attachment
 from assistant.rendering.conversation_facts import title_of
 from assistant.rendering.tables import table_lines
 from assistant.visible_text import visible
-
-LEAVING = {signal.SIGTERM: TERMINATED, signal.SIGHUP: HUNG_UP}
 
 
 def run_linear(
@@ -82,30 +84,12 @@ def run_linear(
     """
     gc.enable()
     chat = Chat(settings, resume=resume, has_notes=not options.no_config, open_engine=open_engine)
-    with closing(chat), _leaving_in_order():
+    with closing(chat), leaving_in_order():
         chat.attachments = tuple(attachments)
         lines = _Lines(chat, options, report)
         code = lines.run(text, shows_history=bool(options.resume))
         lines.say_what_stays()
         return code
-
-
-@contextmanager
-def _leaving_in_order() -> Iterator[None]:
-    """While no answer is written, a signal that ends us leaves through every `finally`."""
-
-    def leave(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(LEAVING[signal.Signals(number)])
-
-    previous = {}
-    for number in LEAVING:
-        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
-            previous[number] = signal.signal(number, leave)
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 class _Lines:
@@ -202,9 +186,12 @@ class _Lines:
     def _ask_text(self, text: str, edited: tuple[Question, int] | None = None) -> None:
         self._wait_for_model()
         if edited is None:
-            self._ask(self._chat.question(text))
+            written, instead_of = written_question(self._chat, text), None
         else:
-            self._ask(replace(edited[0], text=text), instead_of=edited[1])
+            written, instead_of = rewritten(self._chat, edited[0], text), edited[1]
+        for notice in written.notices:
+            self._report.warning(notice)
+        self._ask(written.question, instead_of=instead_of)
 
     # ── what a command wants ────────────────────────────────────────────────────────────────
 
@@ -281,7 +268,7 @@ class _Lines:
 
         text = compose(question.text).strip()
         if text:
-            self._ask(replace(question, text=text), instead_of=number)
+            self._ask_text(text, (question, number))
 
     # ── asking ──────────────────────────────────────────────────────────────────────────────
 
@@ -304,7 +291,9 @@ class _Lines:
         """Who gave loading up, or saw it fail, begins again with the next question."""
         if self._is_loaded:
             return
-        loading, self._loading = self._loading or self._chat.load(), None
+        loading, self._loading = self._loading, None
+        if loading is None or not self._chat.is_loading:
+            loading = self._chat.load()
         for event in loading:
             self._progress.show(event)
         self._is_loaded = True

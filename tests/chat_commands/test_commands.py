@@ -496,6 +496,22 @@ def test_a_prompt_file_is_a_command_with_files_and_a_question() -> None:
     assert asked("/ask a.py is what?").question.text == "a.py is what?"
 
 
+def test_what_the_question_mentions_is_attached_too() -> None:
+    write("a.py", "x = 1\n")
+    write("b.py", "y = 1\n")
+    question = asked("/explain a.py is it @b.py?").question
+    assert {one.name for one in question.attachments} == {"a.py", "b.py"}
+    assert question.text == "is it b.py?"
+    question = asked("/explain how does @a.py work?").question
+    assert question.text == "how does a.py work?"
+    chat = loaded_chat()
+    ask(chat, "One?")
+    (effect,) = run(chat, "/edit what about @b.py?")
+    assert isinstance(effect, Ask)
+    assert [one.name for one in effect.question.attachments] == ["b.py"]
+    assert "b.py" in said(run(chat, "/context what is in @b.py?"))
+
+
 def test_files_with_blanks_and_variables_are_read() -> None:
     write("my notes.md", "notes\n")
     for line in ('/translate --to German "my notes.md"', "/translate --to=German @'my notes.md'"):

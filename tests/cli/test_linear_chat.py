@@ -150,6 +150,18 @@ def test_prompt_files_are_commands() -> None:
     assert texts()[0] == "explain a.py -- why?"
 
 
+def test_what_a_question_mentions_is_attached() -> None:
+    Path("a.py").write_text("x = 1\n")
+    piped("What does @a.py do?\n/explain @a.py why?\n/edit 1 What is in @a.py?\n")
+    found = last_branch()
+    assert found[0].text == "What is in a.py?"
+    sources = [part.source for message in found[0].content for part in message.parts]
+    assert sources.count("a.py") == 1
+    done = piped("What does @a.py:9 do?\n")
+    assert done.stderr.startswith(b"error: a.py ")
+    assert done.returncode == 1
+
+
 def test_other_answers_are_told_from_each_other() -> None:
     done = piped("One?\n/alternatives 3\n/resume .4\n/details\n")
     assert b"==> 2 of 3 <==" in done.stdout
@@ -163,6 +175,12 @@ def test_without_a_model_commands_work_and_questions_say_what_to_do() -> None:
     assert done.returncode == 3
     assert done.stderr.count(b"there is no model none (/model starter)") == 2
     assert texts() == ["Two?", "Yes."]
+
+
+def test_a_model_that_cannot_be_taken_leaves_the_first() -> None:
+    done = piped("/model none\nOne?\n")
+    assert done.stdout == b"Yes.\n"
+    assert done.returncode == 3
 
 
 def test_quiet_leaves_out_what_nobody_asked_for() -> None:
