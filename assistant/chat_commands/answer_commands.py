@@ -98,9 +98,7 @@ def draws(chat: Chat, question: StoredMessage) -> bool:
     """Whether another answer to it may differ from the last."""
     if chat.chosen.temperature is not None:
         return chat.chosen.temperature > 0
-    assert chat.conversation is not None
-    answers = chat.store.messages(chat.conversation.name)
-    writings = [m.writing for m in answers if m.parent == question.number and m.writing]
+    writings = chat.writings(question.number)
     return not writings or writings[-1].sampling.temperature > 0
 
 

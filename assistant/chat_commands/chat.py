@@ -17,7 +17,7 @@ from assistant.config import SamplingChoices, Settings, nearest
 from assistant.conversation.compaction import Compaction
 from assistant.conversation.message_names import MessageName, split_name
 from assistant.conversation.questions import PLAIN, Question
-from assistant.conversation.records import Conversation, Kind, StoredMessage
+from assistant.conversation.records import Conversation, Kind, StoredMessage, Writing
 from assistant.conversation.session import Session, Turn
 from assistant.conversation.store import Store
 from assistant.conversation.window import Ledger
@@ -267,11 +267,24 @@ class Chat:
         """See `Session.again`: drawn as the last answer was, but for what was set since."""
         here = self._here()
         try:
-            sampling = replace(self.chosen, seed=None)  # it would be the same answer
-            return self._session.again(number, sampling=sampling, candidates=candidates)
+            return self._session.again(
+                number, sampling=self._chosen_for(number), candidates=candidates
+            )
         except BaseException:
             self._session = self._open_session(here)
             raise
+
+    def writings(self, question: int) -> list[Writing]:
+        """How the answers to it were made, the oldest first."""
+        if self.conversation is None:
+            return []
+        messages = self.store.messages(self.conversation.name)
+        return [m.writing for m in messages if m.parent == question and m.writing is not None]
+
+    def _chosen_for(self, number: int | None) -> SamplingChoices:
+        """A seed that was used already would give the same answer."""
+        used = {writing.seed for writing in self.writings(self.asked(number).number)}
+        return replace(self.chosen, seed=None) if self.chosen.seed in used else self.chosen
 
     def compaction(self, question: Question | None = None) -> Compaction | None:
         """See `Session.compaction`."""

@@ -29,7 +29,9 @@ def _writing(writing: Writing) -> Iterator[Row]:
     if writing.build:
         yield "build", writing.build
     if writing.usage is not None:
-        yield from _tokens(writing.usage)
+        yield "prompt", _prompt_tokens(writing.usage)
+    if writing.token_ids:
+        yield "answer", f"{len(writing.token_ids):,} tokens"
     if writing.prompt_hash:
         yield "prompt hash", writing.prompt_hash
     sampling = writing.sampling
@@ -45,13 +47,9 @@ def _writing(writing: Writing) -> Iterator[Row]:
         yield from _times(writing.usage)
 
 
-def _tokens(usage: Usage) -> Iterator[Row]:
-    new = usage.prompt_tokens - usage.cached_tokens
-    yield (
-        "prompt",
-        f"{usage.prompt_tokens:,} tokens: {usage.cached_tokens:,} cached, {new:,} read",
-    )
-    yield "answer", f"{usage.new_tokens:,} tokens"
+def _prompt_tokens(usage: Usage) -> str:
+    read = usage.prompt_tokens - usage.cached_tokens
+    return f"{usage.prompt_tokens:,} tokens: {usage.cached_tokens:,} cached, {read:,} read"
 
 
 def _times(usage: Usage) -> Iterator[Row]:

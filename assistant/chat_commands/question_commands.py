@@ -15,7 +15,7 @@ from assistant.messages import Attachment
 from assistant.prompts.finding import find_prompt
 from assistant.prompts.prompt_file import PromptFile, Takes
 from assistant.prompts.summaries import prompt_summaries
-from assistant.rendering.ledger_text import ledger_lines
+from assistant.rendering.ledger_text import ledger_rows, ledger_sentences
 from assistant.rendering.quantities import size_text
 
 MOST_NAMED = 10  # attachments
@@ -67,8 +67,11 @@ def detach(chat: Chat, rest: str) -> Iterator[Effect]:
 def context(chat: Chat, rest: str) -> Iterator[Effect]:
     ledger = chat.take_stock(written_question(chat, rest).question)
     info = chat.info
-    rows = tuple((line,) for line in ledger_lines(ledger))
-    yield ShowTable(rows, f"what a question sends to {info.name} {info.quantisation}".rstrip())
+    rows = tuple(map(tuple, ledger_rows(ledger)))
+    title = f"what a question sends to {info.name} {info.quantisation}".rstrip()
+    yield ShowTable(rows, title, right=(0,))
+    for said in ledger_sentences(ledger):
+        yield Say(f"{said[0].upper()}{said[1:]}.")
 
 
 def prompt(chat: Chat, rest: str) -> Iterator[Effect]:

@@ -19,7 +19,17 @@ def write_plan(info: BackendInfo, ledger: Ledger, out: TextIO) -> None:
 
 
 def ledger_lines(ledger: Ledger, columns: int | None = None) -> list[str]:
-    """A line for each source, the largest first, then their sum and the room for the answer."""
+    """The rows in columns, then the sentences."""
+    sentences = [[sentence] for sentence in ledger_sentences(ledger)]
+    return [
+        *table_lines(ledger_rows(ledger), columns, right=[0]),
+        *table_lines(sentences, columns),
+    ]
+
+
+def ledger_rows(ledger: Ledger) -> list[list[str]]:
+    """One for each source, the largest first, then their sum and the room for the answer: tokens,
+    which, how many are read already."""
     measure = ledger.measure
     rows = [[f"{row.tokens:,}", row.source, _known(row)] for row in ledger.rows()]
     rows.append([f"{measure.tokens:,}", f"of {ledger.window:,} tokens are the prompt"])
@@ -28,8 +38,7 @@ def ledger_lines(ledger: Ledger, columns: int | None = None) -> list[str]:
     rows.append([f"{ledger.max_new_tokens:,}", "may be the answer"])
     if not measure.is_exact:
         rows.append(["", "estimates: only the server can count exactly"])
-    lines = table_lines(rows, columns, right=[0])
-    return [*lines, *table_lines([[sentence] for sentence in _sentences(ledger)], columns)]
+    return rows
 
 
 def _known(row: LedgerRow) -> str:
@@ -39,7 +48,8 @@ def _known(row: LedgerRow) -> str:
     return "cached" if row.cached == row.tokens else f"{row.cached:,} cached"
 
 
-def _sentences(ledger: Ledger) -> Iterator[str]:
+def ledger_sentences(ledger: Ledger) -> Iterator[str]:
+    """When the answer begins, and what of the conversation is not sent."""
     if (seconds := ledger.measure.seconds) is not None:
         soon = seconds < SOON_SECONDS
         yield f"the answer begins {'at once' if soon else f'after about {seconds_text(seconds)}'}"
