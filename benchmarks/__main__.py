@@ -9,6 +9,7 @@ NAMES = (
     "secrets",
     "cold_answer",
     "resident",
+    "history",
     "decoding",
     "prefill",
     "batching",

@@ -212,11 +212,13 @@ class Tables:
 
     def interrupt(self, writer: str) -> None:
         """What it was writing stays as it is."""
+        its = "writer = ? AND writer <> ''"  # as in the index
         rows = self._connection.execute(
-            "SELECT id, text, names FROM messages WHERE writer = ?", (writer,)
+            f"SELECT id, text, names FROM messages WHERE {its}",  # noqa: S608
+            (writer,),
         ).fetchall()
         self._connection.execute(
-            "UPDATE messages SET state = ?, writer = '' WHERE writer = ?",
+            f"UPDATE messages SET state = ?, writer = '' WHERE {its}",  # noqa: S608
             (State.INTERRUPTED.value, writer),
         )
         for row, text, names in rows:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from assistant.conversation.search_index import ONE_CJK, SHORTEST_SUBSTRING, fold, terms_of
+from assistant.conversation.search_index import SHORTEST_SUBSTRING, fold, has_cjk, terms_of
 
 
 class Span(Struct, frozen=True, order=True):
@@ -69,7 +69,7 @@ class FoundWords:
 def _pattern(term: str, folded: str) -> re.Pattern[str]:
     """A short term is mostly a word of its own, any other a part of one."""
     pattern = re.compile(re.escape(term))
-    if len(term) < SHORTEST_SUBSTRING and not ONE_CJK.search(term):
+    if len(term) < SHORTEST_SUBSTRING and not has_cjk(term):
         as_word = re.compile(rf"(?<!\w){pattern.pattern}(?!\w)")
         return as_word if as_word.search(folded) else pattern
     return pattern

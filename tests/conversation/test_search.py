@@ -252,7 +252,7 @@ def test_sqlite_takes_for_words_what_we_take_for_words() -> None:
         search_index.create(connection)
         connection.executemany(
             "INSERT INTO words (rowid, text) VALUES (?, ?)",
-            ((ord(c), search_index.ONE_CJK.sub(r" \1 ", c)) for c in alone),
+            ((ord(c), search_index.spread(c)) for c in alone),
         )
         connection.execute("CREATE VIRTUAL TABLE terms USING fts5vocab(words, instance)")
         known = {row[0] for row in connection.execute("SELECT doc FROM terms")}
