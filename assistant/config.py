@@ -274,6 +274,14 @@ class Settings:
     output: OutputForm = _setting(  # noqa: RUF009 # as above
         OutputForm.TEXT, OUTPUTS, "The form of what is written."
     )
+    theme: str = _setting(
+        "", _text("the name of a theme"), "The colours of the chat; empty: the terminal's own."
+    )
+    keys: str = _setting(
+        "",
+        _text("ACTION=KEY, …"),
+        "Other keys for the chat: sidebar=f2, stop=ctrl+s; F1 there shows all.",
+    )
     timeout: float = _setting(
         0.0,
         _in_range(float, 0, 1_000_000),

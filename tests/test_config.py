@@ -64,6 +64,8 @@ TYPED = {
     "lang": "German",
     "reasoning": "only",
     "output": "json",
+    "theme": "nord",
+    "keys": "sidebar=f2",
     "timeout": "1.5",
 }
 FOR_SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty", "max_tokens", "seed")
@@ -94,6 +96,8 @@ ALL = Settings(
     lang="German",
     reasoning="only",
     output=OutputForm.JSON,
+    theme="nord",
+    keys="sidebar=f2",
     timeout=1.5,
 )
 # Written without quotes.

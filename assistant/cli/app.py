@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 from assistant import __version__
-from assistant.cli import ask_command
+from assistant.cli import ask_command, chat_command
 from assistant.cli.completions import VARIABLE
 from assistant.cli.exit_codes import OK
 from assistant.cli.groups import IS_SHORT, QuestionGroup, ask_about_project
@@ -51,7 +51,10 @@ def llmchat(ctx: typer.Context, _version: Version = False, *, options: Options) 
     """
     if ctx.invoked_subcommand is not None:
         return
-    if sys.stdin.isatty() and not options.edit:
+    if chat_command.wants_chat(options):
+        ask_about_project(ctx, [])
+        chat_command.open_chat("", options)
+    elif sys.stdin.isatty() and not options.edit:
         ctx.meta[IS_SHORT] = True
         typer.echo(ctx.get_help())
     else:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from assistant.cli.chat_command import open_chat
 from assistant.cli.groups import IS_MEANT
 from assistant.cli.options import Options, as_text
 
@@ -27,6 +28,8 @@ def ask(ctx: typer.Context, words: Words = None, *, options: Options) -> None:
     if words and ctx.parent is not None and not ctx.meta[IS_MEANT]:
         refuse_mistyped(words, ctx.parent.command.list_commands(ctx.parent))  # type: ignore[attr-defined]  # a group
     text = as_text(" ".join(words))
+    if options.chat or options.linear or options.resume:
+        open_chat(text, options)
     if not (text.strip() or options.edit or is_piped()):
         raise UsageError(*NO_QUESTION)
     answer(Asked("ask", text), options)

@@ -45,10 +45,8 @@ def will_ask(words: list[str]) -> bool:
     """Whether a model is going to be asked, as far as a first look tells."""
     if "LLMCHAT_RESIDENT" in os.environ or VARIABLE in os.environ or not hasattr(os, "posix_spawn"):
         return False
-    if not words:
-        return not sys.stdin.isatty()
     first = next((word for word in words if not word.startswith("-")), "")
-    asks = first != "help" and first not in OWN_COMMANDS
+    asks = first in ("chat", "context") or (first != "help" and first not in OWN_COMMANDS)
     return asks and not {"-h", "--help", "--version", "--no-resident"}.intersection(words)
 
 

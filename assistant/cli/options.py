@@ -115,6 +115,16 @@ CONVERSATION = Annotated[
         autocompletion=complete_conversations,
     ),
 ]
+CHAT = Annotated[
+    bool | None, typer.Option("--chat", help="Ask in the chat; standard input comes along.")
+]
+LINEAR = Annotated[
+    bool | None,
+    typer.Option("--linear", help="The chat as plain lines: for screen readers and old terminals."),
+]
+RESUME = Annotated[
+    bool | None, typer.Option("--resume", help="Open the chat with a list of conversations.")
+]
 HISTORY = Annotated[
     bool | None,
     typer.Option("--history/--no-history", help="Keep question and answer, or nothing of them."),
@@ -175,7 +185,7 @@ REPEATED = ("file", "option")
 FOR_ANSWERS = (
     *("model", "system", "file", "extract", "option", "edit", "lang", "reasoning", "show_prompt"),
     *("timeout", "fail_on_length", "int8", "resident", "candidates", "continue_"),
-    *("conversation", "history", "show_context"),
+    *("conversation", "history", "show_context", "chat", "linear", "resume"),
 )
 
 
@@ -192,6 +202,9 @@ class Options:
     continue_: CONTINUE = None
     conversation: CONVERSATION = None
     history: HISTORY = None
+    chat: CHAT = None
+    linear: LINEAR = None
+    resume: RESUME = None
     show_context: SHOW_CONTEXT = None
     edit: EDIT = None
     lang: LANG = None

@@ -100,10 +100,10 @@ def _last_line(finished: Finished, turn: Turn, info: BackendInfo) -> list[str]:
     return [
         f"{info.name} {info.quantisation}",
         f"{used:,} of {ledger.window:,} tokens",
+        f"conversation {turn.conversation.name}",
         *([f"seed {finished.answers[0].seed}"] if len(finished.answers) == 1 else []),
         *([f"{speed:.0f} tokens/s"] if speed else []),
         f"{usage.cached_tokens:,} cached, {read:,} read, {usage.new_tokens:,} written",
-        f"conversation {turn.conversation.name}",
     ]
 
 

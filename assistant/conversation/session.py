@@ -49,12 +49,13 @@ NO_OPINION = SamplingChoices()
 class Turn(Struct, frozen=True):
     """A question on its way: the ledger says what is sent, the stream brings the answer.
 
-    `numbers` are those of the answers in the conversation.
+    `question` is its number in the conversation, `numbers` are those of the answers.
     """
 
     ledger: Ledger
     stream: AnswerStream
     conversation: Conversation
+    question: int
     numbers: tuple[int, ...]
 
 
@@ -336,7 +337,7 @@ class Session:
             self.store.set_leaf(name, stored[0].number)
         recorded = RecordedStream(stream, self.store, name, stored, self._answered)
         numbers = tuple(message.number for message in stored)
-        return Turn(ledger, recorded, self.conversation, numbers)
+        return Turn(ledger, recorded, self.conversation, parent, numbers)
 
     def _answered(self, answers: Sequence[StoredMessage]) -> None:
         """The next question goes on from the first of them."""

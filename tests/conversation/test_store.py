@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
+from conftest import SCALE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -26,9 +27,11 @@ from stored_turns import (
 )
 
 from assistant.conversation.records import Conversation, Kind, State, StoredMessage
+from assistant.conversation.search_index import fold
 from assistant.conversation.store import Store
 from assistant.errors import InputError
 from assistant.messages import Message, Part, Role
+from benchmarks.history_corpus import corpus
 
 
 @pytest.fixture
@@ -347,6 +350,30 @@ def test_threads_may_share_a_store(store: Store) -> None:
         thread.join()
     expected = [text for n in range(10) for text in (f"question {n}", f"answer {n}")]
     assert [texts(store.path(name)) for name in names] == [expected] * 4
+
+
+def test_a_long_history_is_searched_like_a_short_one(store: Store) -> None:
+    """100,000 messages at full scale."""
+    conversations = round(10_000 * SCALE)
+    folded: list[tuple[str, str]] = []
+    with store.together():
+        for conversation, messages in corpus(conversations):
+            store.add_whole(conversation, messages)
+            for message in messages:
+                names = [part.source for m in message.content for part in m.parts[1:]]
+                folded.append((fold("\n".join([message.text, *names])), message.text))
+    latest = store.latest()
+    assert latest == conversation
+    assert store.path(conversation.name) == messages
+    assert store.stats().messages == len(folded) == 10 * conversations
+    assert len(store.conversations(50, conversations - 20)) == 20
+    for query in ("metaclass", '"def __init__(self"', "模型", "模型 metaclass", "module_17.py"):
+        terms = [fold(term.strip('"')) for term in re.findall(r'"[^"]+"|\S+', query)]
+        expected = [text for known, text in folded if all(term in known for term in terms)]
+        assert expected
+        found = [hit.message.text for hit in store.search(query, len(folded))]
+        assert sorted(found) == sorted(expected)
+        assert [hit.message.text for hit in store.search(query, 7)] == found[:7]
 
 
 # ── any sequence of changes ─────────────────────────────────────────────────────────────────

@@ -1,0 +1,396 @@
+"""The chat: past and present messages, the text that is written, one line that tells the truth.
+
+This screen only brings its parts together. Asking is turns.py, what commands want acting.py,
+what is done about a message answer_actions.py, measuring measuring.py.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import ClassVar, TypeVar
+
+from msgspec import Struct
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.screen import Screen
+
+from assistant.chat_commands.chat import Chat
+from assistant.chat_commands.commands import (
+    complete,
+    is_command,
+    may_run_now,
+    question_text,
+    run_command,
+)
+from assistant.chat_commands.conversation_commands import read_history
+from assistant.chat_commands.effects import Effect
+from assistant.chat_commands.written_questions import written_question
+from assistant.conversation.questions import Question
+from assistant.conversation.records import Kind, StoredMessage
+from assistant.errors import AssistantError
+from assistant.events import ModelLoading
+from assistant.messages import Attachment
+from assistant.rendering.conversation_facts import versions_of
+from assistant.tui.acting import Acting
+from assistant.tui.answer_actions import AnswerActions
+from assistant.tui.copying import copy_text
+from assistant.tui.drafts import draft_facts, measure_draft
+from assistant.tui.editing import edit_text
+from assistant.tui.effects import Effects, loading_effects
+from assistant.tui.keys import COMPOSER_KEYS, KEYS, MESSAGE_KEYS, all_keys, read_keys
+from assistant.tui.links import ask_about_link
+from assistant.tui.measuring import Measured, Measuring
+from assistant.tui.screens.page import PageScreen
+from assistant.tui.shell_lines import ShellLines
+from assistant.tui.turns import LOOK_SECONDS, Turns, Wanted
+from assistant.tui.welcome import welcome_to
+from assistant.tui.widgets.composer import Composer
+from assistant.tui.widgets.lines import ActionChosen, LinkChosen
+from assistant.tui.widgets.notice import NoticeKind, NoticeView
+from assistant.tui.widgets.question import QuestionView
+from assistant.tui.widgets.sidebar import Sidebar
+from assistant.tui.widgets.status_line import StatusLine
+from assistant.tui.widgets.transcript import Transcript
+
+LATEST = 200  # conversations in the sidebar
+TWICE_SECONDS = 2.0  # between two Ctrl-C that leave
+
+T = TypeVar("T")
+
+
+class Start(Struct, frozen=True):
+    """What the chat begins with: a question to ask at once, what it takes along, and whether the
+    list of conversations is open."""
+
+    question: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    shows_history: bool = False
+
+
+class ChatScreen(Screen[None]):
+    """Knows a chat, and nothing of engines."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key.keys, key.action, key.does, show=key.is_shown, id=name, priority=key.is_first)
+        for name, key in KEYS.items()
+    ]
+
+    def __init__(self, chat: Chat, start: Start) -> None:
+        super().__init__()
+        self.chat = chat
+        self._start = start
+        self._alone = threading.RLock()  # a chat is for one thread at a time
+        self._interrupted_at = -TWICE_SECONDS
+
+    def compose(self) -> ComposeResult:
+        yield Sidebar()
+        with Vertical(id="talk"):
+            yield Transcript()
+            yield Composer(partial(complete, self.chat), self._count_tokens)
+            yield StatusLine()
+
+    def on_mount(self) -> None:
+        self.transcript = self.query_one(Transcript)
+        self.composer = self.query_one(Composer)
+        self.status = self.query_one(StatusLine)
+        self.sidebar = self.query_one(Sidebar)
+        self.turns = Turns(self.transcript, self.status, self)
+        self.acting = Acting(self)
+        self._effects = Effects(self.call_soon, self.acting.act, self.show_error, self._say_notices)
+        self._actions = AnswerActions(self, self.acting)
+        self._shell = ShellLines(self)
+        self._measuring = Measuring(
+            self.alone(partial(measure_draft, self.chat)),
+            lambda text, measured: self.call_soon(partial(self._show_measured, text, measured)),
+        )
+        self.set_interval(LOOK_SECONDS, self.turns.look)
+        self.show_conversation()
+        self.composer.focus()
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """The screen is there: now the model, and what was asked on the command line."""
+        self.status.tell(state="loading the model", model=self.chat.settings.model or "starter")
+        self._effects.run(self._steps(partial(loading_effects, self.chat)))
+        self.chat.attachments = self._start.attachments
+        self.show_attachments()
+        if self._start.shows_history:
+            self.sidebar.open()
+        if self._start.question:
+            self.send(self._start.question, ())
+
+    class Called(Message):
+        """Something that a thread wants done in the screen's own."""
+
+        def __init__(self, call: Callable[[], None]) -> None:
+            super().__init__()
+            self.call = call
+
+    def call_soon(self, call: Callable[[], None]) -> None:
+        """From any thread, which does not wait; calls are made in their order."""
+        self.post_message(self.Called(call))
+
+    @on(Called)
+    def _make_call(self, event: Called) -> None:
+        event.call()
+
+    def alone(self, call: Callable[..., T]) -> Callable[..., T]:
+        """The same call; others that are wrapped so wait for its end."""
+
+        def run(*arguments: object) -> T:
+            with self._alone:
+                return call(*arguments)
+
+        return run
+
+    def _steps(self, effects: Callable[[], Iterator[Effect]]) -> Callable[[], Iterator[Effect]]:
+        """The same for what is done step by step."""
+
+        def run() -> Iterator[Effect]:
+            with self._alone:
+                yield from effects()
+
+        return run
+
+    # ── sending ─────────────────────────────────────────────────────────────────────────────
+
+    @on(Composer.Submitted)
+    def _take_text(self, event: Composer.Submitted) -> None:
+        if is_command(event.text):
+            self.run_line(event.text, event.pasted)
+        else:
+            self.send(event.text, event.pasted)
+
+    def send(self, text: str, pasted: tuple[Attachment, ...]) -> None:
+        """Ask it, now or later."""
+        try:
+            written = written_question(self.chat, question_text(text), pasted)
+        except AssistantError as err:
+            self.composer.set_text(text, pasted)
+            self.show_error(err)
+            return
+        for notice in written.notices:
+            self.say(notice, NoticeKind.WARNING)
+        self.acting.ask(written.question, typed=text)
+        self.chat.attachments = ()
+        self.show_attachments()
+
+    def run_line(self, line: str, pasted: tuple[Attachment, ...] = ()) -> None:
+        """A /command; while an answer is written only those that need not wait for it."""
+        if self.turns.is_busy and not may_run_now(line):
+            self.composer.set_text(line, pasted)
+            words = f"{line.split()[0]} has to wait for the answer; Esc stops it"
+            self.say(words, NoticeKind.WARNING)
+            return
+        self._effects.run(self._steps(partial(run_command, self.chat, line, pasted)))
+
+    @on(Composer.ShellWanted)
+    def _run_shell(self, event: Composer.ShellWanted) -> None:
+        self._shell.run(event.command)
+
+    @on(Composer.EditorWanted)
+    def _open_editor(self, event: Composer.EditorWanted) -> None:
+        try:
+            self.composer.take_edited(event, edit_text(self.app, event.text))
+        except AssistantError as err:
+            self.show_error(err)
+
+    @on(QuestionView.Removed)
+    def _remove_question(self, event: QuestionView.Removed) -> None:
+        self.turns.remove(event.view)
+
+    # ── how it goes ─────────────────────────────────────────────────────────────────────────
+
+    def on_turned_back(self, question: int) -> None:
+        self.show_conversation(question)
+
+    def on_ended(self, wanted: Wanted, error: AssistantError | None) -> None:
+        if error is not None:
+            self.show_error(error)
+            if wanted.view is not None:
+                self.transcript.remove_view(wanted.view)
+            if wanted.text and not self.composer.text:
+                self.composer.set_text(wanted.text)
+        self._say_notices()
+        self._measuring.want(self.composer.text)
+
+    def edit(self, question: Question, number: int) -> None:
+        """The text of an old question goes to the composer; sent, it is a version of it."""
+        self.composer.set_text(f"/edit {number} {question.text}")
+        self.composer.focus()
+
+    # ── what is shown ───────────────────────────────────────────────────────────────────────
+
+    def show_conversation(self, last: int | None = None) -> None:
+        """All of it anew, up to the message with the number `last`: what comes after that is on
+        its way already."""
+        chat = self.chat
+        numbers = [message.number for message in chat.messages]
+        messages = chat.messages[: numbers.index(last) + 1 if last in numbers else None]
+        self.transcript.clear()
+        if chat.conversation is None:
+            self.transcript.add(NoticeView(markdown=welcome_to(chat)))
+        else:
+            versions = versions_of(chat.store.messages(chat.conversation.name))
+            self.transcript.show_history(messages, chat.conversation.name, versions)
+        questions = [m.text for m in messages if m.kind is Kind.QUESTION]
+        self.composer.set_history(questions)
+        self.status.tell(used=_tokens_used(messages), cached=0, new=0, speed=0.0)
+
+    def say(
+        self, words: str = "", kind: NoticeKind = NoticeKind.FACT, *, markdown: str = ""
+    ) -> None:
+        self.transcript.add(NoticeView(words, kind, markdown))
+
+    def show_error(self, error: AssistantError) -> None:
+        hint = f" ({error.hint})" if error.hint else ""
+        self.say(f"{error.message}{hint}", NoticeKind.ERROR)
+        if self.status.facts.state.startswith("loading"):
+            self.status.tell(state="no model")
+
+    def _say_notices(self) -> None:
+        for notice in self.chat.new_notices():
+            self.say(notice, NoticeKind.WARNING)
+
+    def show_loading(self, event: ModelLoading) -> None:
+        share = "" if event.share is None else f" {event.share:.0%}"
+        self.status.tell(state=f"{event.stage}{share}")
+
+    def show_model(self, name: str) -> None:
+        info = self.chat.info
+        self.status.tell(state="ready", model=f"{name} {info.quantisation}", window=info.window)
+        self._measuring.want(self.composer.text)
+
+    def show_attachments(self) -> None:
+        names = [one.name for one in self.chat.attachments]
+        self.composer.border_subtitle = f"with {', '.join(names)}" if names else ""
+
+    @on(Composer.Changed)
+    def _measure(self, event: Composer.Changed) -> None:
+        if event.text.strip() and not self.turns.is_busy and not is_command(event.text):
+            self._measuring.want(event.text)
+        else:
+            self.status.tell(draft=None)
+
+    def _show_measured(self, text: str, measured: Measured) -> None:
+        if not self.turns.is_busy and text == self.composer.text:
+            self.status.tell(draft=draft_facts(measured) if text.strip() else None)
+
+    def _count_tokens(self, text: str) -> int | None:
+        """For the picker, in a thread of its own."""
+        try:
+            return len(self.chat.engine.tokenize(text))
+        except AssistantError:
+            return None
+
+    # ── messages and links ──────────────────────────────────────────────────────────────────
+
+    @on(ActionChosen)
+    def _act_on_message(self, event: ActionChosen) -> None:
+        self._actions.do(event)
+
+    @on(LinkChosen)
+    def _ask_about_link(self, event: LinkChosen) -> None:
+        ask_about_link(self, event.url)
+
+    def copy(self, text: str, what: str) -> None:
+        copy_text(self.app, text)
+        self.notify(f"copied {what}", timeout=2, markup=False)
+
+    # ── past conversations ──────────────────────────────────────────────────────────────────
+
+    @on(Sidebar.Wanted)
+    def _fill_sidebar(self, event: Sidebar.Wanted) -> None:
+        try:
+            if event.query.strip():
+                found = read_history(self.chat, lambda store: store.search(event.query))
+                self.sidebar.show_hits(found)
+            else:
+                past = read_history(self.chat, lambda store: store.conversations(LATEST))
+                current = self.chat.conversation
+                self.sidebar.show_conversations(past, current.name if current else "")
+        except AssistantError as err:
+            self.sidebar.show_problem(err.message)
+
+    @on(Sidebar.Chosen)
+    def _resume(self, event: Sidebar.Chosen) -> None:
+        self.action_sidebar()
+        self.run_line(f"/resume {event.name}")
+
+    @on(Sidebar.Left)
+    def action_sidebar(self) -> None:
+        """Open the past conversations, or close them."""
+        if self.sidebar.is_open:
+            self.sidebar.close()
+            self.composer.focus()
+        else:
+            self.sidebar.open()
+
+    # ── keys ────────────────────────────────────────────────────────────────────────────────
+
+    def action_stop(self) -> None:
+        if self.sidebar.is_open:
+            self.action_sidebar()
+        elif not self._shell.stop() and not self.turns.stop():
+            self.composer.focus()
+
+    def action_interrupt(self) -> None:
+        """Ctrl-C: what is selected is copied, what runs is stopped, twice leaves."""
+        if selected := self.get_selected_text():
+            self.copy(selected, "what is selected")
+            self.clear_selection()
+            return
+        is_second = time.monotonic() - self._interrupted_at < TWICE_SECONDS
+        self._interrupted_at = time.monotonic()
+        if is_second:
+            self.leave()
+        elif not self._shell.stop() and not self.turns.stop():
+            self.notify("Ctrl-C once more leaves", timeout=TWICE_SECONDS, markup=False)
+
+    def action_move(self, step: int) -> None:
+        """The cursor goes through the messages; down from the last one it is in the text."""
+        self.transcript.move_cursor(step)
+
+    @on(Transcript.Left)
+    def _back_to_text(self) -> None:
+        self.composer.focus()
+
+    def action_page(self, step: int) -> None:
+        self.transcript.scroll_page(step)
+
+    def action_end(self) -> None:
+        self.transcript.go_to_end()
+
+    def action_new(self) -> None:
+        self.run_line("/new")
+
+    def action_regenerate(self) -> None:
+        self.run_line("/regenerate")
+
+    def action_copy(self) -> None:
+        self.run_line("/copy")
+
+    def action_help(self) -> None:
+        sections = [
+            ("anywhere", all_keys(read_keys(self.chat.settings.keys))),
+            ("where you write", COMPOSER_KEYS),
+            ("on a message or a code block", MESSAGE_KEYS),
+        ]
+        self.app.push_screen(PageScreen("Keys", sections))
+
+    def action_leave(self) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        self.turns.stop()
+        self.app.exit(0)
+
+
+def _tokens_used(messages: Sequence[StoredMessage]) -> int:
+    """Of the window, when the last answer had been written."""
+    usages = [m.writing.usage for m in messages if m.writing is not None and m.writing.usage]
+    return usages[-1].prompt_tokens + usages[-1].new_tokens if usages else 0
