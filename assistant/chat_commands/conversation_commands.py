@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import PurePath
 from typing import TypeVar
 
@@ -34,6 +35,7 @@ from assistant.rendering.search_hits import excerpts
 LATEST = 20  # conversations that are listed
 MOST_HITS = 50
 MOST_CHOICES = 50
+MOST_LOOKED_AT = 1_000  # conversations in which a title is looked for
 LINE_CELLS = 70  # of what was found
 MARKDOWN_SUFFIXES = (".md", ".markdown", ".txt")
 LINES_SUFFIXES = (".jsonl", ".json")
@@ -153,11 +155,15 @@ def _found(hit: Hit, query: str, now: float) -> Iterator[tuple[str, ...]]:
 
 
 def _conversations(chat: Chat, rest: str) -> Iterable[Choice]:
-    """By the beginning of the name, or anywhere in the title."""
-    for one in read_history(chat, lambda store: store.conversations()):
-        title = title_of(one)
-        if one.name.startswith(rest) or rest.lower() in title.lower():
-            yield Choice(one.name, title)
+    """By the beginning of the name, or anywhere in the title; the latest come first."""
+    latest = read_history(chat, lambda store: store.conversations(MOST_LOOKED_AT))
+    titles = ((one.name, title_of(one)) for one in latest)
+    found = (
+        Choice(name, title)
+        for name, title in titles
+        if name.startswith(rest) or rest.lower() in title.lower()
+    )
+    return islice(found, MOST_CHOICES)
 
 
 COMMANDS = (

@@ -53,7 +53,7 @@ from assistant.cli.line_reading import (
 from assistant.cli.linear_answers import ChatReport, LinearAnswers
 from assistant.cli.options import Options
 from assistant.cli.report import Report
-from assistant.cli.spoken_progress import SpokenProgress
+from assistant.cli.spoken_progress import SpokenProgress, wait_for_model
 from assistant.config import Settings
 from assistant.conversation.message_names import MessageName
 from assistant.conversation.questions import Question
@@ -294,8 +294,7 @@ class _Lines:
         loading, self._loading = self._loading, None
         if loading is None or not self._chat.is_loading:
             loading = self._chat.load()
-        for event in loading:
-            self._progress.show(event)
+        wait_for_model(loading, self._progress, self._note)
         self._is_loaded = True
 
     def _note(self, words: str) -> None:

@@ -1,7 +1,8 @@
 """How far loading and reading have come, in words: for who cannot see a line that is redrawn."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from threading import Timer
 
 from assistant.events import Event, ModelLoading, PromptProgress, Queued
 from assistant.rendering.quantities import seconds_text
@@ -10,6 +11,7 @@ from assistant.visible_text import visible
 WORTH_SAYING_SECONDS = 1.0  # of reading
 WORTH_SAYING_TOKENS = 500  # where nobody knows how long that takes
 PAUSE_SECONDS = 5.0  # between two words about the same thing
+PATIENCE_SECONDS = 0.5  # loading that takes less, or was done meanwhile, needs no word
 
 
 class SpokenProgress:
@@ -52,3 +54,18 @@ class SpokenProgress:
             return
         self._about, self._next = about, now + PAUSE_SECONDS
         self._say(words)
+
+
+def wait_for_model(
+    loading: Iterable[ModelLoading], progress: SpokenProgress, say: Callable[[str], None]
+) -> None:
+    """Reads to the end; `say` is called in another thread where that takes its time."""
+    began = time.monotonic()
+    patience = Timer(PATIENCE_SECONDS, say, ["loading the model"])
+    patience.start()
+    try:
+        for event in loading:
+            if time.monotonic() - began > PATIENCE_SECONDS:
+                progress.show(event)
+    finally:
+        patience.cancel()

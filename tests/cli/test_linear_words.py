@@ -1,13 +1,14 @@
 """What is read of typed lines, and what is said while something takes its time."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.cli.line_reading import GOES_ON, MORE, PROMPT, QUOTES, read_entry
-from assistant.cli.spoken_progress import PAUSE_SECONDS, SpokenProgress
+from assistant.cli.spoken_progress import PAUSE_SECONDS, SpokenProgress, wait_for_model
 from assistant.events import Event, ModelLoading, PromptProgress, Queued, TextChunk
 
 LINES = st.lists(st.text(st.characters(exclude_characters="\n\r")), min_size=1, max_size=5)
@@ -104,3 +105,23 @@ def test_other_waits_have_their_words() -> None:
         "reading 1,200 tokens",
         "a\\x1b[31m",
     ]
+
+
+def test_loading_is_said_where_it_takes_its_time() -> None:
+    said: list[str] = []
+    has_said = threading.Event()
+
+    def say(words: str) -> None:
+        said.append(words)
+        has_said.set()
+
+    def load(*, is_slow: bool) -> Iterator[ModelLoading]:
+        yield ModelLoading("opening")
+        if is_slow:
+            assert has_said.wait(60)
+        yield ModelLoading("reading", 0.5)
+
+    wait_for_model(load(is_slow=False), SpokenProgress(said.append), say)
+    assert said == []
+    wait_for_model(load(is_slow=True), SpokenProgress(said.append), say)
+    assert said == ["loading the model", "reading, 50%"]
