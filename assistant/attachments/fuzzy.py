@@ -41,7 +41,7 @@ class FuzzyNames:
     def __init__(self, names: Sequence[str]) -> None:
         # Short ones first, so that a search may end early.
         short = (name for name in names if len(name) <= LONGEST_NAME)
-        self._names = sorted(short, key=lambda name: (name.count("/", 0, -1), len(name)))
+        self._names = sorted(short, key=lambda name: (name.count("/", 0, -1), len(name), name))
         self._known = frozenset(self._names)
         self._lowered = [_lower(name) for name in self._names]
         self._text = "\n".join(self._lowered) + "\n"

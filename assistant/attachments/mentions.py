@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from assistant.attachments.decoding import MAX_BYTES
 from assistant.attachments.git_changes import Changes, read_changes
-from assistant.attachments.names import STDIN, is_attachable, is_folder
+from assistant.attachments.names import STDIN, is_attachable, is_folder, shown_name
 from assistant.attachments.reading import attach
 from assistant.messages import Attachment
 
@@ -43,7 +43,7 @@ class Mention(Struct, frozen=True):
     @property
     def shown(self) -> str:
         """What stands in its place when the message is sent."""
-        return CHANGES[self.name].value if self.name in CHANGES else self.name
+        return CHANGES[self.name].value if self.name in CHANGES else shown_name(self.name)
 
 
 class Mentioned(Struct, frozen=True):
@@ -100,8 +100,13 @@ def mention_being_typed(before: str) -> Typed | None:
     return Typed(len(before) - len(line) + match.start(), name)
 
 
+def can_be_mentioned(name: str) -> bool:
+    """A name with a quote or a line feed in it cannot be typed."""
+    return '"' not in name and "\n" not in name
+
+
 def as_mention(name: str) -> str:
-    """How it is typed: `@a.py`, `@"my file.py"`. A name with a quote in it cannot be."""
+    """How it is typed: `@a.py`, `@"my file.py"`."""
     return f'@"{name}"' if NEEDS_QUOTES.search(name) else f"@{name}"
 
 

@@ -1,5 +1,6 @@
 """`@file` in a message: what it names, what stays text, and what is attached."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,14 @@ def test_the_words_stay_as_plain_names() -> None:
         "src/a.py::g (lines 6-7)",
     ]
     assert read.attachments[0].text == "    def f(self):\n        return 1\n"
+
+
+def test_an_undecodable_name_becomes_text_that_can_be_sent() -> None:
+    odd = os.fsdecode(b"\xff.py")
+    Path(odd).write_text(CODE)
+    read = read_mentions(f"see @{odd} now")
+    assert read.text == "see \\u{dcff}.py now"
+    assert len(read.attachments) == 1
 
 
 def test_what_is_mentioned_twice_is_attached_once() -> None:
