@@ -57,7 +57,7 @@ class Places:
     def read(self, name: str, work: Callable[[Tables], T]) -> T | None:
         """`work` where the conversation lives; None when nothing can be read there."""
         with self.guard:
-            self._write_begun()
+            self._write_begun(name)
             tables = self._memory if self._is_in_memory(name) else self.disk
             if tables is None:
                 return None
@@ -71,7 +71,7 @@ class Places:
     def read_everywhere(self, work: Callable[[Tables], T]) -> list[T]:
         """Of the disk first; where nothing can be read there is nothing."""
         with self.guard:
-            self._write_begun()
+            self._write_begun(*self._begun)
             found = (self._read(tables, work) for tables in self._all())
             return [one for one in found if one is not None]
 
@@ -129,8 +129,8 @@ class Places:
                     self._begun.pop(name, None)
                     return done
 
-    def _write_begun(self) -> None:
-        for name in list(self._begun):
+    def _write_begun(self, *names: str) -> None:
+        for name in self._begun.keys() & set(names):
             self.write(name, lambda _: None)
 
     def delete(self, names: Sequence[str]) -> None:
