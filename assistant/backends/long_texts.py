@@ -63,7 +63,7 @@ class LongTexts:
     def _tokenize_piece(self, key: tuple[str, bool, bool]) -> _Ids:
         text, has_control_tokens, is_inside = key
         ids = self._tokenizer.tokenize(text, has_control_tokens=has_control_tokens)
-        if is_inside and self._is_padded and self._tokenizer.piece(ids[0]) == b" ":
+        if is_inside and self._is_padded and ids[:1] and self._tokenizer.piece(ids[0]) == b" ":
             del ids[0]  # the blank that is put before a text
         return array("i", ids)
 

@@ -177,6 +177,16 @@ def test_the_blank_before_a_text_is_there_once() -> None:
     assert texts.tokenize(text + "x") == [32, *text.encode(), *b"x"]
 
 
+def test_a_tokenizer_that_drops_blank_lines_may_give_no_token_for_a_piece() -> None:
+    class Dropping(Padding):
+        def tokenize(self, text: str, *, has_control_tokens: bool = False) -> list[int]:
+            words = " ".join(text.split())
+            return super().tokenize(words, has_control_tokens=has_control_tokens) if words else []
+
+    text = "word" * long_texts.PIECE + "\n" * 3 * long_texts.PIECE
+    assert LongTexts(Dropping()).tokenize(text) == [32, *b"word" * long_texts.PIECE]
+
+
 def test_a_tokenizer_whose_tokens_do_not_stand_apart_is_left_alone() -> None:
     recorder = Padding(glues=True)
     text = numbered_lines(20 * long_texts.PIECE)
