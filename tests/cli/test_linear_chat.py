@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -317,6 +318,16 @@ def test_a_file_is_replaced_when_somebody_says_yes() -> None:
         assert Path("old.py").read_text() == expected
     chat.press("\x04")
     assert chat.wait_for_end() == 0
+
+
+def test_copying_asks_the_terminal_for_the_text_as_it_was_written() -> None:
+    chat = Chatting(answer=CODE)
+    chat.say("Code?")
+    chat.type_line("/copy code")
+    chat.wait_for(lambda: "copied code (python), 6 characters" in chat.text)
+    assert b"\x1b]52;c;" + b64encode(b"a = 1\n") + b"\a" in chat.written
+    chat.press("\x04")
+    chat.wait_for_end()
 
 
 def test_the_prompt_is_there_while_the_terminal_is_dumb() -> None:
