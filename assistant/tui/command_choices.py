@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from assistant.errors import AssistantError
 from assistant.tui.background import Background
 from assistant.tui.widgets.picker import Choice
 
@@ -42,8 +43,15 @@ class CommandChoices:
     def choices_now(self, line: str) -> Sequence[Choice]:
         """Waits: for who has pressed Tab before there was news."""
         if line not in self._known:
-            self._known[line] = [_choice(line, one) for one in self._complete(line)]
+            self._known[line] = self._read(line)
         return self._known[line]
+
+    def _read(self, line: str) -> Sequence[Choice]:
+        """What cannot be completed can still be typed."""
+        try:
+            return [_choice(line, suggested) for suggested in self._complete(line)]
+        except AssistantError:
+            return ()
 
     def _look_up(self, line: str) -> None:
         self.choices_now(line)

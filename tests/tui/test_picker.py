@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from composing import SIZE, Desk, Suggestion, at_desk, complete
 
+from assistant.errors import InputError
 from assistant.tui.widgets.composer import Composer
 
 CODE = "class A:\n    def first(self):\n        return 1\n\n\ndef second():\n    return 2\n"
@@ -388,6 +389,19 @@ def test_a_source_that_fails_is_no_harm() -> None:
         await desk.write(" there\r@al")
         assert desk.sent() == ["/he there"]
         await desk.until_offered("src/alpha.py")
+
+    at_desk(work, SIZE, Composer(fail))
+
+
+def test_commands_that_cannot_be_read_are_typed_as_text() -> None:
+    def fail(_line: str) -> Sequence[Suggestion]:
+        raise InputError("there is no store", "try again")
+
+    async def work(desk: Desk) -> None:
+        await desk.write("/he")
+        await desk.press("tab")
+        await desk.press("enter")
+        assert desk.sent() == ["/he"]
 
     at_desk(work, SIZE, Composer(fail))
 

@@ -25,7 +25,11 @@ class PastedRow(Widget, can_focus=True):
         height: 1;
         display: none;
         & > .pasted-row--label { background: $boost; color: $text-muted; }
-        & > .pasted-row--chosen { background: $primary; color: $foreground; text-style: bold; }
+        & > .pasted-row--chosen {
+            background: $block-cursor-background;
+            color: $block-cursor-foreground;
+            text-style: $block-cursor-text-style;
+        }
     }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"pasted-row--label", "pasted-row--chosen"}

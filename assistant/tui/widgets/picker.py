@@ -53,14 +53,16 @@ class Picker(Widget):
         border-subtitle-color: $text-muted;
         background: $surface;
         color: $foreground;
-        & > .picker--chosen { background: $primary; color: $foreground; text-style: bold; }
-        & > .picker--matched { color: $accent; text-style: bold underline; }
+        & > .picker--chosen {
+            background: $block-cursor-background;
+            color: $block-cursor-foreground;
+            text-style: $block-cursor-text-style;
+        }
         & > .picker--detail { color: $text-muted; }
     }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "picker--chosen",
-        "picker--matched",
         "picker--detail",
     }
     can_focus = False
@@ -142,15 +144,14 @@ class Picker(Widget):
         width = self.content_size.width
         if at >= len(self._choices) or y >= self._rows:
             return Strip.blank(width, self.rich_style)
-        is_chosen = at == self._at
-        row = self.get_component_rich_style("picker--chosen") if is_chosen else self.rich_style
-        return _row(self._choices[at], width, is_chosen=is_chosen, style=row, lit=self._lit(row))
-
-    def _lit(self, row: Style) -> tuple[Style, Style]:
-        """For matched characters and for details, on the background of the row."""
-        matched = self.get_component_rich_style("picker--matched", partial=True)
-        detail = self.get_component_rich_style("picker--detail", partial=True)
-        return row + matched, row + detail
+        matched = Style(bold=True, underline=True)
+        if at == self._at:
+            chosen = self.get_component_rich_style("picker--chosen")
+            return _row(self._choices[at], CHOSEN, width, (chosen, chosen + matched, chosen))
+        detail = self.get_component_rich_style("picker--detail")
+        return _row(
+            self._choices[at], OTHER, width, (self.rich_style, self.rich_style + matched, detail)
+        )
 
     # ── the mouse ───────────────────────────────────────────────────────────────────────────
 
@@ -176,11 +177,12 @@ class Picker(Widget):
         self.move(1)
 
 
-def _row(
-    choice: Choice, width: int, *, is_chosen: bool, style: Style, lit: tuple[Style, Style]
-) -> Strip:
-    """The name, and as much of the detail as there is room for on the right."""
-    matched_style, detail_style = lit
+def _row(choice: Choice, mark: str, width: int, styles: tuple[Style, Style, Style]) -> Strip:
+    """The name, and as much of the detail as there is room for on the right.
+
+    The styles are those of the row, of what matches in it and of the detail.
+    """
+    style, matched_style, detail_style = styles
     name, matched = visible(choice.shown).replace("\n", "↵"), set(choice.matched)
     if name != choice.shown:
         matched = set()  # the places are not the same any more
@@ -194,7 +196,7 @@ def _row(
     gap = " " * (room - cell_len(name) - cell_len(detail))
     return Strip(
         [
-            Segment(CHOSEN if is_chosen else OTHER, style),
+            Segment(mark, style),
             *letters,
             Segment(gap, style),
             Segment(detail + " ", detail_style),
