@@ -33,25 +33,28 @@ class Database:
         return cls(_connect(":memory:"))
 
     @classmethod
-    def at(cls, path: Path, *, may_write: bool = True) -> "Database":
-        """Readable by nobody else. Raises `StorageFault`."""
+    def at(cls, path: Path) -> "Database":
+        """Made if it is not there, readable by nobody else. Raises `StorageFault`."""
         with faults():
-            if not may_write:
-                return cls(_connect(f"file:{quote(os.fsencode(path))}?mode=ro"))
             _keep_private(path)
-            database = cls(_connect(f"file:{quote(os.fsencode(path))}?mode=rw"))
-            try:
-                database._choose_journal()
-            except BaseException:
-                database.connection.close()
-                raise
-            return database
+            return cls(_connect(f"{_address(path)}?mode=rw"))
 
-    def _choose_journal(self) -> None:
+    @classmethod
+    def to_read(cls, path: Path, *, is_alone: bool = False) -> "Database":
+        """`is_alone`: nobody writes it meanwhile. Raises `StorageFault`."""
+        with faults():
+            return cls(_connect(f"{_address(path)}?mode=ro{'&immutable=1' * is_alone}"))
+
+    def choose_journal(self) -> None:
         """A write-ahead log where that is safe and possible, else a journal that is emptied.
 
-        A change from one to the other needs the file alone: nobody waits for that.
+        A change from one to the other needs the file alone: nobody waits for that. Raises
+        `StorageFault`.
         """
+        with faults():
+            self._choose_journal()
+
+    def _choose_journal(self) -> None:
         wanted = "wal" if sqlite3.sqlite_version_info >= FIRST_SOUND_WAL else "truncate"
         if (mode := self._journal_mode()) != wanted and "wal" in (mode, wanted):
             self.wait_no_more()
@@ -130,6 +133,10 @@ def faults() -> Iterator[None]:
         raise StorageFault(str(err), is_damage=True) from err
     except OSError as err:
         raise StorageFault(err.strerror or str(err)) from err
+
+
+def _address(path: Path) -> str:
+    return f"file:{quote(os.fsencode(path))}"
 
 
 def _connect(place: str) -> sqlite3.Connection:

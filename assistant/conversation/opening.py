@@ -5,6 +5,7 @@ that may not be written, is read only. Without a place there is no file. Nothing
 """
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from assistant.conversation.tables import Tables
 from assistant.errors import UsageError
 
 JOURNALS = ("-journal", "-wal", "-shm")
+OF_AN_INDEX = "fts5"  # in lines that newer SQLites say about the tables of a search
 KEPT_IN_MEMORY = "this conversation is kept in memory only"
 
 
@@ -53,12 +55,12 @@ def note_damage(path: Path) -> None:
         _damage_mark(path).touch(mode=0o600)
 
 
-def size_bytes(path: Path) -> int:
-    """With its journals."""
+def size_bytes(path: Path, endings: Sequence[str] = ("", *JOURNALS)) -> int:
+    """Of the file and its journals."""
     sizes = 0
-    for name in (path.name, *(path.name + journal for journal in JOURNALS)):
+    for ending in endings:
         with suppress(OSError):
-            sizes += path.with_name(name).stat().st_size
+            sizes += path.with_name(path.name + ending).stat().st_size
     return sizes
 
 
@@ -92,19 +94,24 @@ def _open_sound(opened: OpenedFile) -> None:
     is_old = _has_old_journal(opened.path)  # which SQLite plays back at the first look
     database = Database.at(opened.path)
     try:
-        with database.reading() as connection:
-            schema.bring_up_to_date(connection, opened.path)
-            version = schema.version_of(connection)
-        if version > len(schema.MIGRATIONS):
+        if _is_newer(database):
             database.close()
             _open_newer(opened)
             return
+        database.choose_journal()
+        with database.reading() as connection:
+            schema.bring_up_to_date(connection, opened.path)
         _examine_if_suspicious(database, opened.path, is_old=is_old)
         _end_what_nobody_writes(database)
     except BaseException:
         database.close()
         raise
     opened.database, opened.may_write = database, True
+
+
+def _is_newer(database: Database) -> bool:
+    with database.reading() as connection:
+        return schema.version_of(connection) > len(schema.MIGRATIONS)
 
 
 def _examine_if_suspicious(database: Database, path: Path, *, is_old: bool) -> None:
@@ -116,10 +123,11 @@ def _examine_if_suspicious(database: Database, path: Path, *, is_old: bool) -> N
     if not (is_noted or is_old or _was_cut_off(database)):
         return
     with database.reading() as connection:
-        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if found != "ok":
-        raise StorageFault(found, is_damage=True)
-    if is_noted:
+        found = [row[0] for row in connection.execute("PRAGMA quick_check")]
+    is_sound = found == ["ok"]
+    if not is_sound and not all(OF_AN_INDEX in line.lower() for line in found):
+        raise StorageFault(found[0], is_damage=True)
+    if is_noted or not is_sound:
         _mend_indexes(database)
         with suppress(OSError):
             _damage_mark(path).unlink()
@@ -216,11 +224,19 @@ def _open_newer(opened: OpenedFile) -> None:
 
 
 def _readable(path: Path) -> Database | None:
+    """To read a file that has had a write-ahead log, SQLite writes beside it, unless it is told
+    that nobody else does; then it does not see what is in a log."""
+    return _readable_as(path, is_alone=False) or (
+        None if size_bytes(path, JOURNALS) else _readable_as(path, is_alone=True)
+    )
+
+
+def _readable_as(path: Path, *, is_alone: bool) -> Database | None:
     database = None
     try:
         if not path.is_file():
             return None
-        database = Database.at(path, may_write=False)
+        database = Database.to_read(path, is_alone=is_alone)
         with database.reading():
             Tables(database, is_indexed=True).latest()
     except (StorageFault, OSError):

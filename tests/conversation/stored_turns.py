@@ -50,6 +50,10 @@ def question_of(text: str, **attached: str) -> tuple[Message, ...]:
     return (Message(Role.USER, (Part(text, "question"), *parts)),)
 
 
+# What to make of `database.FIRST_SOUND_WAL`, so that this SQLite takes the one or the other.
+WITH_JOURNAL, WITH_LOG = (99,), (0,)
+
+
 def opened() -> closing[Store]:
     """The history of this test's home."""
     return closing(Store.open())

@@ -13,7 +13,18 @@ from random import Random
 
 import pytest
 from conftest import SCALE
-from stored_turns import WRITING, ask, begun, history, opened, python, texts, turn
+from stored_turns import (
+    WITH_JOURNAL,
+    WITH_LOG,
+    WRITING,
+    ask,
+    begun,
+    history,
+    opened,
+    python,
+    texts,
+    turn,
+)
 
 from assistant.conversation import database, writers
 from assistant.conversation.records import State, StoredMessage
@@ -293,11 +304,12 @@ def test_a_conversation_deleted_by_another_process_stays_deleted(store: Store) -
 
 def test_where_it_is_sound_a_write_ahead_log_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process with an older SQLite may come by while it is in use, or later."""
+    monkeypatch.setattr(database, "FIRST_SOUND_WAL", WITH_JOURNAL)
     with opened() as older:
         name = begun(older)
         turn(older, name, "a", "b")
         with monkeypatch.context() as patch:
-            patch.setattr(database, "FIRST_SOUND_WAL", (0,))
+            patch.setattr(database, "FIRST_SOUND_WAL", WITH_LOG)
             with opened() as newer:  # while an older one has the file open
                 turn(newer, name, "c", "d", 2)
                 assert journal_mode() == "wal"
@@ -306,7 +318,7 @@ def test_where_it_is_sound_a_write_ahead_log_is_used(monkeypatch: pytest.MonkeyP
         assert len(older.path(name)) == 6
         assert older.notices == []
     with monkeypatch.context() as patch:
-        patch.setattr(database, "FIRST_SOUND_WAL", (0,))
+        patch.setattr(database, "FIRST_SOUND_WAL", WITH_LOG)
         newer = Store.open()
     with closing(newer):
         turn(newer, name, "g", "h", 6)
@@ -325,7 +337,7 @@ def test_where_it_is_sound_a_write_ahead_log_is_used(monkeypatch: pytest.MonkeyP
 def test_a_killed_process_loses_nothing_in_a_write_ahead_log(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(database, "FIRST_SOUND_WAL", (0,))
+    monkeypatch.setattr(database, "FIRST_SOUND_WAL", WITH_LOG)
     program = (
         f"from assistant.conversation import database\ndatabase.FIRST_SOUND_WAL = (0,)\n{STREAM}"
     )

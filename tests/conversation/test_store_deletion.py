@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from stored_turns import (
     ENDED,
+    WITH_JOURNAL,
+    WITH_LOG,
     WRITING,
     answer,
     ask,
@@ -49,8 +51,8 @@ SECRETS = (
 @pytest.fixture(params=["journal", "log"])
 def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """With both kinds of journal, and other conversations that stay."""
-    if request.param == "log":
-        monkeypatch.setattr(database, "FIRST_SOUND_WAL", (0,))
+    wanted = WITH_LOG if request.param == "log" else WITH_JOURNAL
+    monkeypatch.setattr(database, "FIRST_SOUND_WAL", wanted)
     with opened() as store:
         for number in range(30):
             turn(store, begun(store), f"question {number}", f"answer {number} 中文")
