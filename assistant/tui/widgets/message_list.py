@@ -8,6 +8,7 @@ from itertools import takewhile
 
 from textual.app import ComposeResult
 from textual.geometry import Region
+from textual.widget import Widget
 
 from assistant.conversation.message_names import join_name
 from assistant.conversation.records import StoredMessage
@@ -123,7 +124,7 @@ class MessageList(SteadyScroll):
     def scroll_page(self, step: int) -> None:
         """A page up (-1) or down (1)."""
         height = self.scrollable_content_region.height
-        self.scroll_to(y=self.scroll_y + step * max(1, height - 1), animate=False)
+        self.scroll_to(y=self.scroll_y + step * max(1, height - 1), animate=False, immediate=True)
 
     # ── the messages that are widgets ───────────────────────────────────────────────────────
 
@@ -135,6 +136,9 @@ class MessageList(SteadyScroll):
     @property
     def has_end(self) -> bool:
         return not self.places.later
+
+    def may_be_held(self, view: Widget) -> bool:
+        return isinstance(view, LineView)
 
     @property
     def is_near_top(self) -> bool:

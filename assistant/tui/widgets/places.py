@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from assistant.tui.widgets.lines import LineView
 
-BATCH = 6  # messages that are made at once
+BATCH = 4  # messages that are made at once
 MOST = 24  # messages that are widgets, where the screen does not show more
 
 

@@ -43,7 +43,6 @@ class SteadyScroll(VerticalScroll):
     def follow(self) -> None:
         """Go to the end and stay there."""
         self._is_following = True
-        self.scroll_to(y=self.max_scroll_y, animate=False)
         self.refresh(layout=True)
 
     def hold(self, view: Widget, rows_above: float = 0) -> None:
@@ -68,6 +67,10 @@ class SteadyScroll(VerticalScroll):
         region = self._regions.get(view, NULL_REGION)
         top, bottom = self.scroll_y, self.scroll_y + self.container_size.height
         return region.y < bottom and region.bottom > top
+
+    def may_be_held(self, view: Widget) -> bool:
+        """Whether it stays where it is when others come and go; for subclasses."""
+        return view.is_mounted
 
     def scrolled(self) -> None:
         """The user has moved; for subclasses."""
@@ -111,7 +114,7 @@ class SteadyScroll(VerticalScroll):
             (
                 (view, self.scroll_y - region.y)
                 for view, region in self._regions.items()
-                if region.bottom > self.scroll_y
+                if region.bottom > self.scroll_y and self.may_be_held(view)
             ),
             None,
         )

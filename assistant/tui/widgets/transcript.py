@@ -91,9 +91,9 @@ class Transcript(MessageList):
         height = self.container_size.height
         top, bottom = region.y + rows.start, region.y + rows.stop
         if top < self.scroll_y or len(rows) > height:
-            self.scroll_to(y=top, animate=False)
+            self.scroll_to(y=top, animate=False, immediate=True)
         elif bottom > self.scroll_y + height:
-            self.scroll_to(y=bottom - height, animate=False)
+            self.scroll_to(y=bottom - height, animate=False, immediate=True)
 
     def on_focus(self) -> None:
         if self._at is None or self._at.cursor is None:
