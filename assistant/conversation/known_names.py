@@ -50,6 +50,10 @@ def no_conversation(name: str, near: str = "") -> InputError:
     return InputError(f"there is no conversation {name!r}{near}", LIST_COMMAND)
 
 
+def no_message(name: str, number: int) -> InputError:
+    return InputError(f"{name} has no message {number}", f"llmchat history show {name}")
+
+
 def _near(places: "Places", word: str) -> str:
     from difflib import get_close_matches  # takes 3 ms, for mistakes only
 

@@ -265,4 +265,5 @@ class Places:
     def _refusal(self, reason: str = "") -> InputError:
         assert self._opened is not None
         why = reason or (self.notices[-1] if self.notices else "it cannot be written")
-        return InputError(f"the history in {self._opened.path} cannot be changed: {why}")
+        message = f"the history in {self._opened.path} cannot be changed: {why}"
+        return InputError(message, "llmchat doctor")

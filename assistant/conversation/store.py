@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from assistant import paths
-from assistant.conversation import known_names, searching, writers
+from assistant.conversation import known_names, listing, searching, writers
+from assistant.conversation.new_messages import new_message, not_streaming, storable
 from assistant.conversation.records import (
     Conversation,
     HistoryStats,
@@ -24,7 +25,7 @@ from assistant.conversation.records import (
     StoredMessage,
     Writing,
 )
-from assistant.conversation.whole_characters import storable, whole_characters
+from assistant.conversation.whole_characters import whole_characters
 from assistant.errors import InputError
 from assistant.messages import Message
 
@@ -99,18 +100,7 @@ class Store:
 
     def conversations(self, limit: int | None = None, offset: int = 0) -> list[Conversation]:
         """Those that were used last come first."""
-        most = -1 if limit is None else limit + offset
-        with self._places.guard:
-            found = [
-                conversation
-                for tables, some in self._places.read_everywhere(
-                    lambda tables: (tables, tables.conversations(most, 0))
-                )
-                for conversation in some
-                if not self._places.is_moved(tables, conversation.name)
-            ]
-        found.sort(key=lambda conversation: conversation.updated, reverse=True)
-        return found[offset : None if limit is None else offset + limit]
+        return listing.conversations(self._places, limit, offset)
 
     def rename(self, name: str, title: str) -> None:
         """Raises `InputError` where the disk refuses, too."""
@@ -133,7 +123,7 @@ class Store:
                 leaf=number,
                 fork_of=f"{name}.{number}",
             )
-            return self._insert(new, [_not_streaming(message) for message in messages])
+            return self._insert(new, [not_streaming(message) for message in messages])
 
     def delete(self, names: Sequence[str]) -> None:
         """Nothing of them stays in the file, or in the copies made when it changed its form.
@@ -153,16 +143,14 @@ class Store:
 
         Raises `InputError` where another conversation has that name, or the disk refuses.
         """
-        stored = [storable(_not_streaming(message)) for message in messages]
+        stored = [storable(not_streaming(message)) for message in messages]
         with self._places.guard:
             name = conversation.name
             known = known_names.find_named(self._places, name)
             if known is not None:
                 if self.messages(name) == sorted(stored, key=lambda message: message.number):
                     return known
-                raise InputError(
-                    f"there is another conversation {name} already", f"llmchat history show {name}"
-                )
+                raise _name_is_taken(name)
             return self._insert(conversation, stored, must_last=True)
 
     @contextmanager
@@ -211,12 +199,12 @@ class Store:
         self, name: str, parent: int, text: str, content: tuple[Message, ...]
     ) -> StoredMessage:
         """Becomes the leaf."""
-        message = _new(parent, Kind.QUESTION, State.COMPLETE, text, content=content)
+        message = new_message(parent, Kind.QUESTION, State.COMPLETE, text, content=content)
         return self._add(name, message)
 
     def begin_answer(self, name: str, parent: int, writing: Writing) -> StoredMessage:
         """Becomes the leaf. This process is known to write it until `end_answer`."""
-        message = _new(parent, Kind.ANSWER, State.STREAMING, "", writing=writing)
+        message = new_message(parent, Kind.ANSWER, State.STREAMING, "", writing=writing)
         return self._add(name, message)
 
     def append(self, name: str, number: int, text: str, reasoning: str = "") -> None:
@@ -251,7 +239,9 @@ class Store:
         self, name: str, parent: int, text: str, covers: int, writing: Writing | None
     ) -> StoredMessage:
         """Of all up to the message `covers`. Becomes the leaf."""
-        message = _new(parent, Kind.SUMMARY, State.COMPLETE, text, writing=writing, covers=covers)
+        message = new_message(
+            parent, Kind.SUMMARY, State.COMPLETE, text, writing=writing, covers=covers
+        )
         return self._add(name, message)
 
     def edit_summary(self, name: str, number: int, text: str) -> StoredMessage:
@@ -274,13 +264,7 @@ class Store:
 
     def stats(self) -> HistoryStats:
         """What a moved conversation has left on the disk is counted twice."""
-        counts = self._places.read_everywhere(lambda tables: tables.counts())
-        sums = [sum(column) for column in zip(*counts, strict=True)] or [0] * 5
-        conversations, messages, text_bytes, read, written = sums
-        file_bytes, index_bytes = self._places.sizes()
-        return HistoryStats(
-            conversations, messages, text_bytes, file_bytes, index_bytes, read, written
-        )
+        return listing.stats(self._places)
 
     # ── pieces ──────────────────────────────────────────────────────────────────────────────
 
@@ -294,6 +278,8 @@ class Store:
         name = conversation.name
 
         def insert(tables: "Tables") -> Conversation:
+            if tables.conversation(name) is not None:  # by another process, since we looked
+                raise _name_is_taken(name)
             tables.insert_conversation(conversation)
             for message in messages:
                 tables.insert_message(name, message)
@@ -312,7 +298,7 @@ class Store:
             if tables.conversation(name) is None:
                 raise known_names.no_conversation(name)
             if message.parent and tables.message(name, message.parent) is None:
-                raise _no_message(name, message.parent)
+                raise known_names.no_message(name, message.parent)
             new = replace(message, number=tables.next_number(name))
             writer = writers.this_writer() if message.state is State.STREAMING else ""
             tables.insert_message(name, new, writer)
@@ -335,30 +321,11 @@ class Store:
         self._conversation(name)
         found = self._places.read(name, lambda tables: tables.message(name, number))
         if found is None:
-            raise _no_message(name, number)
+            raise known_names.no_message(name, number)
         return found
 
 
-def _new(
-    parent: int,
-    kind: Kind,
-    state: State,
-    text: str,
-    *,
-    content: tuple[Message, ...] = (),
-    writing: Writing | None = None,
-    covers: int = 0,
-) -> StoredMessage:
-    """Without a number yet."""
-    now = time.time()
-    return StoredMessage(0, parent, kind, state, text, now, content, "", writing, covers)
-
-
-def _not_streaming(message: StoredMessage) -> StoredMessage:
-    """Nobody goes on writing a copy."""
-    is_cut = message.state is State.STREAMING
-    return replace(message, state=State.INTERRUPTED) if is_cut else message
-
-
-def _no_message(name: str, number: int) -> InputError:
-    return InputError(f"{name} has no message {number}", f"llmchat history show {name}")
+def _name_is_taken(name: str) -> InputError:
+    return InputError(
+        f"there is another conversation {name} already", f"llmchat history show {name}"
+    )

@@ -3,22 +3,23 @@
 The caller has begun the transaction, or reads. What there is not is None, or nothing.
 """
 
-import re
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from datetime import date
-from typing import Any
-
-from msgspec import json
 
 from assistant.conversation import search_index
+from assistant.conversation.cells import (
+    attached_names,
+    conversation_of,
+    encoded,
+    message_of,
+    searched,
+    tokens_of,
+)
 from assistant.conversation.database import Database
 from assistant.conversation.records import Conversation, Kind, State, StoredMessage, Writing
 from assistant.conversation.search_index import Term
-from assistant.conversation.storage_fault import StorageFault
 from assistant.conversation.whole_characters import whole_characters
-from assistant.messages import Message, Role
 
 CONVERSATION = (
     "SELECT name, title, folder, first_day, created, updated,"
@@ -39,7 +40,6 @@ SELECT {MESSAGE_COLUMNS} FROM branch JOIN messages ON number = at
 WHERE conversation = (SELECT id FROM conversations WHERE name = ?1) ORDER BY number
 """  # noqa: S608 # columns of ours
 LARGEST_NUMBER = 2**62
-WORDS_OF_OUR_OWN = re.compile(r"question|system|language|user|prompt .*")  # no attachments
 
 
 class Tables:
@@ -57,7 +57,7 @@ class Tables:
 
     def conversation(self, name: str) -> Conversation | None:
         row = self._connection.execute(f"{CONVERSATION} WHERE name = ?", (name,)).fetchone()
-        return _conversation(row) if row else None
+        return conversation_of(row) if row else None
 
     def latest(self) -> Conversation | None:
         return next(iter(self.conversations(1, 0)), None)
@@ -67,7 +67,7 @@ class Tables:
         rows = self._connection.execute(
             f"{CONVERSATION} ORDER BY updated DESC, id DESC LIMIT ? OFFSET ?", (limit, offset)
         )
-        return [_conversation(row) for row in rows]
+        return [conversation_of(row) for row in rows]
 
     def names(self, beginning: str = "") -> list[str]:
         rows = self._connection.execute(
@@ -128,15 +128,15 @@ class Tables:
         row = self._connection.execute(
             f"{MESSAGE} WHERE {OF} AND number = ?", (name, number)
         ).fetchone()
-        return _message(row) if row else None
+        return message_of(row) if row else None
 
     def messages(self, name: str) -> list[StoredMessage]:
         rows = self._connection.execute(f"{MESSAGE} WHERE {OF} ORDER BY number", (name,))
-        return [_message(row) for row in rows]
+        return [message_of(row) for row in rows]
 
     def branch(self, name: str, number: int) -> list[StoredMessage]:
         """From the root to `number`."""
-        return [_message(row) for row in self._connection.execute(BRANCH, (name, number))]
+        return [message_of(row) for row in self._connection.execute(BRANCH, (name, number))]
 
     def versions(self, name: str, parent: int, kind: Kind) -> list[int]:
         rows = self._connection.execute(
@@ -154,8 +154,8 @@ class Tables:
 
     def insert_message(self, name: str, message: StoredMessage, writer: str = "") -> None:
         """`writer`: the process that is writing it."""
-        names = _attached_names(message.content)
-        read, written = _tokens(message.writing)
+        names = attached_names(message.content)
+        read, written = tokens_of(message.writing)
         cursor = self._connection.execute(
             "INSERT INTO messages (conversation, number, parent, kind, state, text, created,"
             " covers, names, reasoning, content, writing, writer, tokens_read, tokens_written)"
@@ -172,8 +172,8 @@ class Tables:
                 message.covers,
                 names,
                 message.reasoning,
-                _encoded(message.content or None),
-                _encoded(message.writing),
+                encoded(message.content or None),
+                encoded(message.writing),
                 writer,
                 read,
                 written,
@@ -200,7 +200,7 @@ class Tables:
         self._connection.execute(
             "UPDATE messages SET state = ?, text = ?, reasoning = ?, writing = ?, writer = '',"  # noqa: S608
             f" tokens_read = ?, tokens_written = ? WHERE {OF} AND number = ?",
-            (state.value, text, reasoning, _encoded(writing), *_tokens(writing), name, number),
+            (state.value, text, reasoning, encoded(writing), *tokens_of(writing), name, number),
         )
         if found := self._row(name, number):
             self._index(found[0], searched(found[1], found[2]))
@@ -248,7 +248,7 @@ class Tables:
                     f" {MESSAGE_COLUMNS} FROM messages WHERE id = ?",
                     (row,),
                 ).fetchone()
-                yield name, _message(found)
+                yield name, message_of(found)
 
     def _candidates(self, terms: Sequence[Term]) -> Iterator[int]:
         if not self.is_indexed:
@@ -306,58 +306,3 @@ class Tables:
             (name, number),
         ).fetchone()
         return row
-
-
-# ── between cells and records ───────────────────────────────────────────────────────────────
-
-
-def searched(text: str, names: str) -> str:
-    """The text of a message, and what is attached to it."""
-    return f"{text}\n{names}" if names else text
-
-
-def _attached_names(content: Sequence[Message]) -> str:
-    sources = (p.source for m in content if m.role is Role.USER for p in m.parts)
-    return "\n".join(dict.fromkeys(s for s in sources if not WORDS_OF_OUR_OWN.fullmatch(s)))
-
-
-def _tokens(writing: Writing | None) -> tuple[int, int]:
-    """Read and written. Answers that were written at once have read the same prompt."""
-    if writing is None or writing.usage is None:
-        return 0, len(writing.token_ids) if writing else 0
-    read = 0 if writing.candidate else writing.usage.prompt_tokens
-    return read, len(writing.token_ids)
-
-
-def _encoded(value: object) -> str:
-    return "" if value is None else json.encode(value).decode()
-
-
-def _conversation(row: Sequence[Any]) -> Conversation:
-    """Raises `StorageFault`."""
-    name, title, folder, first_day, created, updated, messages, leaf, fork_of = row
-    try:
-        day = date.fromisoformat(first_day)
-    except ValueError as err:
-        raise StorageFault(f"a conversation cannot be read: {err}", is_damage=True) from err
-    return Conversation(name, title, folder, day, created, updated, messages, leaf, fork_of)
-
-
-def _message(row: Sequence[Any]) -> StoredMessage:
-    """Raises `StorageFault`."""
-    number, parent, kind, state, text, created, content, reasoning, writing, covers = row
-    try:
-        return StoredMessage(
-            number,
-            parent,
-            Kind(kind),
-            State(state),
-            text,
-            created,
-            json.decode(content, type=tuple[Message, ...]) if content else (),
-            reasoning,
-            json.decode(writing, type=Writing) if writing else None,
-            covers,
-        )
-    except ValueError as err:  # msgspec's are, too
-        raise StorageFault(f"a message cannot be read: {err}", is_damage=True) from err
