@@ -30,7 +30,8 @@ def tokens_of(writing: Writing | None) -> tuple[int, int]:
     if writing is None or writing.usage is None:
         return 0, len(writing.token_ids) if writing else 0
     read = 0 if writing.candidate else writing.usage.prompt_tokens
-    return read, len(writing.token_ids)
+    all_of_it = writing.usage.new_tokens if writing.candidates == 1 else 0
+    return read, len(writing.token_ids) or all_of_it  # a server may tell no ids
 
 
 def encoded(value: object) -> str:

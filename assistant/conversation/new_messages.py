@@ -1,8 +1,9 @@
 """Messages on their way into the store."""
 
 import time
+from math import isfinite
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from assistant.conversation.records import Kind, State, StoredMessage, Writing
 from assistant.conversation.whole_characters import whole_characters
@@ -32,17 +33,31 @@ def not_streaming(message: StoredMessage) -> StoredMessage:
 
 def storable(message: StoredMessage) -> StoredMessage:
     """As it comes out of a file again."""
-    writing = message.writing
     return replace(
         message,
         text=whole_characters(message.text),
         reasoning=whole_characters(message.reasoning),
-        content=tuple(_storable(part) for part in message.content),
-        writing=writing and replace(writing, error=whole_characters(writing.error)),
+        content=tuple(_storable_content(part) for part in message.content),
+        writing=message.writing and storable_writing(message.writing),
     )
 
 
-def _storable(message: Message) -> Message:
+def storable_writing(writing: Writing) -> Writing:
+    """Without speeds that are no numbers, which JSON does not know."""
+    usage = writing.usage
+    if usage is not None:
+        usage = replace(
+            usage,
+            **{
+                name: 0.0
+                for name, value in asdict(usage).items()
+                if isinstance(value, float) and not isfinite(value)
+            },
+        )
+    return replace(writing, error=whole_characters(writing.error), usage=usage)
+
+
+def _storable_content(message: Message) -> Message:
     parts = tuple(
         replace(part, text=whole_characters(part.text), source=whole_characters(part.source))
         for part in message.parts

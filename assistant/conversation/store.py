@@ -15,7 +15,12 @@ from msgspec.structs import replace
 
 from assistant import paths
 from assistant.conversation import known_names, listing, searching, writers
-from assistant.conversation.new_messages import new_message, not_streaming, storable
+from assistant.conversation.new_messages import (
+    new_message,
+    not_streaming,
+    storable,
+    storable_writing,
+)
 from assistant.conversation.records import (
     Conversation,
     HistoryStats,
@@ -230,7 +235,7 @@ class Store:
             return tables.message(name, number)
 
         text, reasoning = whole_characters(text), whole_characters(reasoning)
-        writing = replace(writing, error=whole_characters(writing.error))
+        writing = storable_writing(writing)
         with self._places.guard, suppress(InputError):
             ended = self._places.write(name, end)
             self._places.copies.keep(name, messages=[ended] if ended else [])

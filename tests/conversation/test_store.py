@@ -1,5 +1,6 @@
 """What a store keeps, and how it is found again. Nothing is ever overwritten."""
 
+import math
 import re
 import stat
 import threading
@@ -30,6 +31,7 @@ from assistant.conversation.records import Conversation, Kind, State, StoredMess
 from assistant.conversation.search_index import fold
 from assistant.conversation.store import Store
 from assistant.errors import InputError
+from assistant.events import Usage
 from assistant.messages import Message, Part, Role
 from benchmarks.history_corpus import corpus
 
@@ -333,6 +335,23 @@ def test_numbers_of_tokens_are_counted_once(store: Store) -> None:
     assert (stats.tokens_read, stats.tokens_written) == (12, 6)
     assert 0 < stats.index_bytes < stats.file_bytes
     assert stats.file_bytes == sum(path.stat().st_size for path in files())
+
+
+def test_speeds_that_are_no_numbers_are_kept_as_none(store: Store) -> None:
+    name = begun(store)
+    message = store.begin_answer(name, ask(store, name, "?").number, WRITING)
+    usage = Usage(9, 3, 2, math.inf, math.nan, 5.0)
+    ended = replace(ENDED, usage=usage, error="half \ud83d")
+    store.end_answer(name, message.number, State.FAILED, "", "", ended)
+    kept = store.path(name)[-1].writing
+    assert kept == replace(ENDED, usage=Usage(9, 3, 2, 0.0, 0.0, 5.0), error="half \ufffd")
+
+
+def test_tokens_are_counted_where_a_server_tells_no_ids(store: Store) -> None:
+    name = begun(store)
+    message = store.begin_answer(name, ask(store, name, "?").number, WRITING)
+    store.end_answer(name, message.number, State.COMPLETE, "", "", replace(ENDED, token_ids=()))
+    assert store.stats().tokens_written == 3
 
 
 def test_threads_may_share_a_store(store: Store) -> None:
