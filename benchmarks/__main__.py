@@ -18,6 +18,7 @@ NAMES = (
     "prediction",
     "cancel",
     "rendering",
+    "screen",
     "runtimes",
     "gpu",
 )

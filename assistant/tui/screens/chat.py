@@ -84,6 +84,7 @@ class ChatScreen(Screen[None]):
         self.chat = chat
         self._start = start
         self._alone = threading.RLock()  # a chat is for one thread at a time
+        self._was_loaded = threading.Event()  # or could not be
         self._interrupted_at = -TWICE_SECONDS
 
     def compose(self) -> ComposeResult:
@@ -115,13 +116,19 @@ class ChatScreen(Screen[None]):
     def _begin(self) -> None:
         """The screen is there: now the model, and what was asked on the command line."""
         self.status.tell(state="loading the model", model=self.chat.settings.model or "starter")
-        self._effects.run(self._steps(partial(loading_effects, self.chat)))
+        self._effects.run(self._steps(self._load))
         self.chat.attachments = self._start.attachments
         self.show_attachments()
         if self._start.shows_history:
             self.sidebar.open()
         if self._start.question:
             self.send(self._start.question, ())
+
+    def _load(self) -> Iterator[Effect]:
+        try:
+            yield from loading_effects(self.chat)
+        finally:
+            self._was_loaded.set()
 
     class Called(Message):
         """Something that a thread wants done in the screen's own."""
@@ -139,9 +146,10 @@ class ChatScreen(Screen[None]):
         event.call()
 
     def alone(self, call: Callable[..., T]) -> Callable[..., T]:
-        """The same call; others that are wrapped so wait for its end."""
+        """The same call once there is a model; others that are wrapped so wait for its end."""
 
         def run(*arguments: object) -> T:
+            self._was_loaded.wait()
             with self._alone:
                 return call(*arguments)
 
