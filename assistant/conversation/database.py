@@ -15,7 +15,13 @@ from assistant.conversation.storage_fault import StorageFault
 
 PATIENCE_SECONDS = 5.0  # with other processes that write
 FIRST_SOUND_WAL = (3, 51, 3)  # older ones can damage a file in which two processes write
-PRAGMAS = ("foreign_keys = ON", "trusted_schema = OFF", "secure_delete = ON", "temp_store = MEMORY")
+PRAGMAS = (
+    "foreign_keys = ON",
+    "trusted_schema = OFF",
+    "secure_delete = ON",
+    "temp_store = MEMORY",
+    "journal_size_limit = 4194304",
+)
 DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 NOT_TEXT = "Could not decode to UTF-8"
 

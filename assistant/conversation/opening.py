@@ -18,7 +18,7 @@ from assistant.errors import UsageError
 
 JOURNALS = ("-journal", "-wal", "-shm")
 OF_AN_INDEX = "fts5"  # in lines that newer SQLites say about the tables of a search
-KEPT_IN_MEMORY = "this conversation is kept in memory only"
+KEPT_IN_MEMORY = "new messages are kept in memory only"
 
 
 class OpenedFile:

@@ -160,7 +160,7 @@ def test_tables_that_cannot_be_made_leave_the_old_ones(
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, half))
     with opened() as store:
         (notice,) = store.notices
-        assert notice.startswith("this conversation is kept in memory only: ")
+        assert notice.startswith("new messages are kept in memory only: ")
         assert notice.endswith("history.db: no such table: nowhere")
         assert (store.is_lasting, store.is_read_only) == (False, False)
         assert store.messages("k7m2q") == list(CONVERSATIONS[0][1])
@@ -175,7 +175,7 @@ def test_a_file_of_a_newer_version_is_only_read(old_file: Path) -> None:
     before = old_file.read_bytes()
     with opened() as store:
         assert store.notices == [
-            f"this conversation is kept in memory only: {old_file} was written by a newer "
+            f"new messages are kept in memory only: {old_file} was written by a newer "
             "llmchat and is only read"
         ]
         assert (store.is_lasting, store.is_read_only) == (False, True)

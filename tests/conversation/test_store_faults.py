@@ -32,7 +32,7 @@ from assistant.conversation.store import Store
 from assistant.errors import InputError
 
 PAGE = 4096
-MEMORY = "this conversation is kept in memory only"
+MEMORY = "new messages are kept in memory only"
 OTHER_BOOT = "00000000-0000-0000-0000-000000000000 1 1"
 # Fills a history with turns in one conversation until it is kept in memory, and says what it has.
 FILL = """
