@@ -143,14 +143,29 @@ class Session:
         )
         stream = self._engine.stream(request)
         try:
-            with self.store.together():  # one wait for the disk
-                if plan.dropped:
-                    self._add_summary(plan.layout, plan.dropped)
-                self._keep_question(question, plan.new)
-                return self._recorded(request, plan.ledger, stream)
+            return self._kept(question, plan, request, stream)
         except BaseException:
             stream.cancel()
             raise
+
+    def _kept(
+        self, question: Question, plan: _Plan, request: GenerationRequest, stream: AnswerStream
+    ) -> Turn:
+        """Question and answer in one wait for the disk; where it refuses, each in memory."""
+        path, conversation = self._path, self.conversation
+
+        def keep() -> Turn:
+            self._path, self.conversation = list(path), conversation
+            if plan.dropped:
+                self._add_summary(plan.layout, plan.dropped)
+            self._keep_question(question, plan.new)
+            return self._recorded(request, plan.ledger, stream)
+
+        try:
+            with self.store.together():
+                return keep()
+        except InputError:
+            return keep()
 
     def again(
         self,

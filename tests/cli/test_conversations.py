@@ -166,6 +166,18 @@ def test_nobody_who_wants_it_refused_gets_a_summary(tmp_path: Path) -> None:
     assert "llmchat history compact" in errors
 
 
+def test_a_disk_that_takes_nothing_costs_no_answer(tmp_path: Path) -> None:
+    limited = ["/bin/sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *talker("Yes.", tmp_path)]
+    done = llmchat("One?", command=limited)
+    assert (done.stdout, done.returncode) == (b"Yes.\n", 0)
+    errors = done.stderr.decode().splitlines()
+    assert len([line for line in errors if "kept in memory only" in line]) == 1, errors
+    run("One?", folder=tmp_path)
+    done = llmchat("-c", "Two?", command=limited)
+    assert (done.stdout, done.returncode) == (b"Yes.\n", 0)
+    assert texts() == ["One?", "Yes."]
+
+
 # ── what ends in the middle ─────────────────────────────────────────────────────────────────
 
 
