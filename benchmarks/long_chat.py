@@ -1,43 +1,64 @@
 """How long does a conversation of 10,000 messages take to open, and a page of it to scroll?"""
 
-import asyncio
-import os
-import statistics
+import sys
 import tempfile
 import time
 from datetime import date
+from pathlib import Path
 
-from assistant.chat_commands.chat import Chat
-from assistant.config import Settings
 from assistant.conversation.records import Conversation, Kind, State, StoredMessage
 from assistant.conversation.store import Store
-from assistant.messages import Role, message
-from assistant.tui.app import ChatApp
-from assistant.tui.screens.chat import ChatScreen, Start
-from assistant.tui.widgets.lines import LineView
+from assistant.messages import Message, Role, message
 from benchmarks.measure import detail, show, spread
-from benchmarks.scripted_chat import CODE, PROSE, ScriptedEngine
+from benchmarks.scripted_chat import CODE, PROSE
+from benchmarks.terminals import OnTerminal
 
 MESSAGES = 10_000
 PAGES = 60
-SIZE = (100, 40)
+NAME = "long1"
 LAST = "The very last answer."
+PAGE_UP = "\x1b[5~"
+QUIET_SECONDS = 0.04  # without output: the page is drawn
 
 
 def open_and_scroll() -> None:
-    before = os.environ.get("LLMCHAT_HOME")
     with tempfile.TemporaryDirectory() as home:
-        os.environ["LLMCHAT_HOME"] = home
+        keep_long_conversation(Path(home) / "data")
+        command = [sys.executable, "-m", "benchmarks.scripted_chat", "100", "10"]
+        chat = OnTerminal(command, environment={"LLMCHAT_HOME": home})
         try:
-            asyncio.run(measured(long_conversation()))
+            chat.wait_for(b"ready")
+            chat.read_for(1.0)
+            before = len(chat.written)
+            chat.send(f"/resume {NAME}\r")
+            seconds = chat.wait_for(LAST.encode(), since=before)
+            chat.read_for(1.0)
+            pages = [1000 * scroll(chat) for _ in range(PAGES)]
         finally:
-            os.environ.pop("LLMCHAT_HOME")
-            if before is not None:
-                os.environ["LLMCHAT_HOME"] = before
+            chat.close()
+    show(f"opening a conversation of {MESSAGES:,} messages", seconds, 1, at_most=True, unit="s")
+    p95 = sorted(pages)[int(PAGES * 0.95)]
+    detail(f"ms a page: {spread(pages)}")
+    show("scrolling it by a page, p95", p95, 50, at_most=True, unit="ms")
 
 
-def long_conversation() -> str:
-    """Questions and answers in turn; the name of the conversation."""
+def scroll(chat: OnTerminal) -> float:
+    """Seconds from the key to the end of what is drawn for it."""
+    chat.read_for(0.1)
+    began = drawn = time.perf_counter()
+    before = size = len(chat.written)
+    chat.send(PAGE_UP)
+    while time.perf_counter() - drawn < QUIET_SECONDS or size == before:
+        chat.read(0.005)
+        if len(chat.written) > size:
+            size, drawn = len(chat.written), time.perf_counter()
+        if time.perf_counter() - began > 5:
+            raise TimeoutError("nothing was drawn")
+    return drawn - began
+
+
+def keep_long_conversation(folder: Path) -> None:
+    """Questions and answers in turn."""
     messages = []
     for number in range(1, MESSAGES, 2):
         text = f"Question {number}: how does it work?"
@@ -45,47 +66,13 @@ def long_conversation() -> str:
         messages.append(stored(number, Kind.QUESTION, text, content))
         answer = LAST if number + 1 == MESSAGES else f"Answer {number + 1}. {PROSE}{CODE}"
         messages.append(stored(number + 1, Kind.ANSWER, answer))
-    store = Store.open()
+    folder.mkdir(mode=0o700)
+    store = Store.open(folder / "history.db")
     now = time.time()
-    long = Conversation("long1", "long", "/", date.today(), now, now, MESSAGES, MESSAGES)
-    name = store.add_whole(long, messages).name
+    long = Conversation(NAME, "long", "/", date.today(), now, now, MESSAGES, MESSAGES)
+    store.add_whole(long, messages)
     store.close()
-    return name
 
 
-def stored(number: int, kind: Kind, text: str, content: tuple[object, ...] = ()) -> StoredMessage:
-    return StoredMessage(number, number - 1, kind, State.COMPLETE, text, time.time(), content)  # type: ignore[arg-type]  # messages
-
-
-async def measured(name: str) -> None:
-    chat = Chat(Settings(), open_engine=lambda _settings: ScriptedEngine(100, 10))
-    app = ChatApp(chat, Start())
-    async with app.run_test(size=SIZE) as pilot:
-        screen = app.screen
-        assert isinstance(screen, ChatScreen)
-        while screen.status.facts.state != "ready":
-            await pilot.pause(0.01)
-        began = time.perf_counter()
-        screen.run_line(f"/resume {name}")
-        while not shows(screen, LAST):
-            await pilot.pause(0)
-        await pilot.pause()
-        seconds = time.perf_counter() - began
-        pages = []
-        for _ in range(PAGES):
-            began = time.perf_counter()
-            screen.transcript.scroll_page(-1)
-            await pilot.pause()
-            pages.append(1000 * (time.perf_counter() - began))
-    chat.close()
-    show(f"opening a conversation of {MESSAGES:,} messages", seconds, 1, at_most=True, unit="s")
-    detail(f"ms a page: {spread(pages)}")
-    p95 = sorted(pages)[int(PAGES * 0.95)]
-    median = statistics.median(pages)
-    show("scrolling it by a page, median", median, 50, at_most=True, unit="ms")
-    show("scrolling it by a page, p95", p95, 50, at_most=True, unit="ms")
-
-
-def shows(screen: ChatScreen, text: str) -> bool:
-    views = [view for view in screen.transcript.children if isinstance(view, LineView)]
-    return any(view.text == text for view in views)
+def stored(number: int, kind: Kind, text: str, content: tuple[Message, ...] = ()) -> StoredMessage:
+    return StoredMessage(number, number - 1, kind, State.COMPLETE, text, time.time(), content)

@@ -67,11 +67,17 @@ class Reception:
         self._changed = threading.Condition()  # guards all that follows
         self._loading = ModelLoading("starting the engine")
         self._is_loaded = False
+        self._failed_at = 0.0
         self.failure: AssistantError | None = None
 
     @property
     def is_loading(self) -> bool:
         return not self._is_loaded
+
+    @property
+    def seconds_failed(self) -> float:
+        """Since the model could not be opened; 0.0 unless that is so."""
+        return time.monotonic() - self._failed_at if self.failure is not None else 0.0
 
     @property
     def count(self) -> int:
@@ -102,7 +108,8 @@ class Reception:
             traceback.print_exc()
             failure = EngineFailed(f"the engine failed: {type(err).__name__}: {err}")
         with self._changed:
-            self._is_loaded, self.failure = failure is None, failure
+            self._is_loaded, self._failed_at = failure is None, time.monotonic()
+            self.failure = failure
             self._changed.notify_all()
 
     def _load(self) -> None:

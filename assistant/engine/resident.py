@@ -27,6 +27,7 @@ from assistant.engine.wire import Adoption, WireError, decoder
 from assistant.errors import UsageError
 from assistant.safe_files import locked
 
+TOLD_SECONDS = 1.0  # after the model could not be opened: who has come to the door is told why
 TICK_SECONDS = 1.0
 CONNECTIONS = 512  # at once
 FAREWELL_SECONDS = 2.0  # for answers that have ended to reach their readers
@@ -91,7 +92,7 @@ class Resident:
 
     def _is_over(self) -> bool:
         """If so, nobody finds us from here on."""
-        if self._must_end or self._reception.failure:
+        if self._must_end or self._reception.seconds_failed > TOLD_SECONDS:
             self._stop_listening()
             return True
         if not self._can_be_found():

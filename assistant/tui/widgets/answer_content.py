@@ -102,9 +102,9 @@ class AnswerContent(Content):
 
     def laying_out(self, columns: int) -> Iterator[None]:
         body, fed = AnswerText(columns), 0
-        while fed < len(text := self.text):
-            body.feed(text[fed : fed + SLICE])
-            fed = min(fed + SLICE, len(text))
+        while len(self.text) - fed > SLICE:
+            body.feed(self.text[fed : fed + SLICE])
+            fed += SLICE
             yield
         self._body, self._fed, self.columns = body, fed, columns
         self.catch_up()
