@@ -29,6 +29,11 @@ class Recent(Generic[K, V]):
             self._values.move_to_end(key)
             return self._values[key][0]
 
+    def clear(self) -> None:
+        with self._guard:
+            self._values.clear()
+            self._size = 0
+
     def put(self, key: K, value: V, size: int) -> None:
         if size > self._most:
             return

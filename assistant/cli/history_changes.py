@@ -73,17 +73,18 @@ def delete(words: Sequence[str], report: Report, *, is_approved: bool, is_dry_ru
 
 
 def forget_what_was_read(report: Report) -> None:
-    """The KV states on disk go, too; who keeps one in memory writes it there when it ends."""
+    """Engines keep nothing of what they have read, in memory or on disk."""
     from assistant.engine.neighbours import neighbours
     from assistant.engine.snapshots import clear_snapshots
     from assistant.startup import snapshot_folder
 
+    others = [engine for engine in neighbours() if not engine.forget()]
     freed = clear_snapshots(snapshot_folder())
     if freed:
         report.done(f"also {size_text(freed)} of what models keep on disk of all they have read")
-    if neighbours():
+    if others:
         report.warning(
-            "an engine still runs and may remember it: "
+            "an engine does not answer and may remember it: "
             "llmchat engine stop, then llmchat engine cache clear"
         )
 

@@ -4,6 +4,7 @@ When the backend breaks it is thrown away as a whole, and another one takes its 
 """
 
 import secrets
+import threading
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -31,6 +32,13 @@ HOST_MEMORY_FOR_STATES = 512 * 2**20  # bytes
 REMEMBERED_TOKENS = 128 * 1024  # of prompts rendered before; with its text a token is 50 bytes
 
 
+class Forgetting:
+    """Asks that nothing is kept of what was read before; what runs goes on."""
+
+    def __init__(self) -> None:
+        self.is_done = threading.Event()
+
+
 class LoadedModel:
     """`scheduler` belongs to the engine's thread; the methods may be called from any."""
 
@@ -48,8 +56,12 @@ class LoadedModel:
         self._last_shared_cancel = -SHARED_CANCEL_SECONDS
         self._rendered: Recent[Prompt, Rendered] = Recent(REMEMBERED_TOKENS)
 
-    def take(self, work: Run | Scoring) -> None:
+    def take(self, work: Run | Scoring | Forgetting) -> None:
         """Give it to the scheduler."""
+        if isinstance(work, Forgetting):
+            self._forget()
+            work.is_done.set()
+            return
         if isinstance(work, Scoring):
             self.scheduler.add_scoring(work)
             return
@@ -58,6 +70,12 @@ class LoadedModel:
             self._cache.add(ids, state)
             work.restored, work.restored_bytes = None, len(state)
         self.scheduler.add(work)
+
+    def _forget(self) -> None:
+        self._cache.forget()
+        self._rendered.clear()
+        if self._disk is not None:
+            self._disk.settle(LAST_WORDS_SECONDS)
 
     def render(self, prompt: Prompt) -> Rendered:
         rendered = self._rendered.get(prompt)

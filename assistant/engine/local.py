@@ -19,11 +19,12 @@ from assistant.messages import Prompt, Rendered
 # What runs a model is imported by the engine's thread, while the asker reads files: 60 ms.
 if TYPE_CHECKING:
     from assistant.engine.answer_stream import LocalAnswerStream
-    from assistant.engine.loaded_model import LoadedModel
+    from assistant.engine.loaded_model import Forgetting, LoadedModel
     from assistant.engine.run import Run
     from assistant.engine.scoring import Scoring
 
 IDLE_SECONDS = 5.0  # without a question, before a turn is brought to the disk
+FORGET_SECONDS = 30.0  # a long native call may run
 LOOK_SECONDS = 0.2  # between two looks at how far loading is
 
 OpenBackend = Callable[[ModelSpec, OnProgress], Backend]
@@ -44,7 +45,7 @@ class LocalEngine:
         self._model: LoadedModel | None = None  # None while it is opened
         self._loading = ModelLoading("opening the model")
         self._failure: AssistantError | None = None  # the thread has ended
-        self._inbox: list[Run | Scoring] = []  # for the engine's thread
+        self._inbox: list[Run | Scoring | Forgetting] = []  # for the engine's thread
         self._crowd = Crowd()
         self._totals = Activity()  # changed by the engine's thread
         self._users = 0  # threads that are inside the model
@@ -153,6 +154,15 @@ class LocalEngine:
         finally:
             self._crowd.go(client)
 
+    def forget(self) -> None:
+        """Keep nothing, in memory or on the way to the disk, of what was read before."""
+        from assistant.engine.loaded_model import Forgetting
+
+        forgetting = Forgetting()
+        with self._using():
+            self._hand_in(forgetting)
+        forgetting.is_done.wait(FORGET_SECONDS)
+
     def _count(self, run: "Run") -> None:
         """A request is over."""
         self._crowd.go(run.client)
@@ -207,7 +217,7 @@ class LocalEngine:
             raise _closed()
         return self._model
 
-    def _hand_in(self, work: "Run | Scoring") -> None:
+    def _hand_in(self, work: "Run | Scoring | Forgetting") -> None:
         with self._wake:
             self._inbox.append(work)
             self._wake.notify_all()

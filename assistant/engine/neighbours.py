@@ -16,6 +16,7 @@ from assistant.engine.wire import (
     AskStatus,
     Channel,
     EngineStatus,
+    Forget,
     Hello,
     Leave,
     Reply,
@@ -47,6 +48,10 @@ class Neighbour(NamedTuple):
         return bool(_ask(self.address, Leave(), bool)) and _has_gone_within(
             self.pid, ORDERLY_SECONDS
         )
+
+    def forget(self) -> bool:
+        """Ask it to keep nothing of what it has read; whether it does."""
+        return bool(_ask(self.address, Forget(), bool))
 
     def leave_when_idle(self) -> None:
         """It ends when what it is doing is done."""

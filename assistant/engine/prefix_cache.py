@@ -220,6 +220,13 @@ class PrefixCache:
             ids == one.token_ids or (trims and ids == one.token_ids[: len(ids)]) for one in stored
         )
 
+    def forget(self) -> None:
+        """All that nobody is using now."""
+        for slot in list(self._idle):
+            del self._idle[slot]
+            self._backend.trim(slot, 0)
+        self._stored.clear()
+
     # ── states that come from a disk, or go there ───────────────────────────────────────────
 
     def add(self, token_ids: tuple[int, ...], state: bytes) -> None:

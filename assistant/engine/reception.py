@@ -25,6 +25,7 @@ from assistant.engine.wire import (
     Channel,
     Detokenize,
     EngineStatus,
+    Forget,
     Generate,
     Hello,
     Leave,
@@ -176,6 +177,9 @@ class Reception:
                 channel.send(_result(self._status()))
             elif isinstance(ask, Leave):
                 channel.send(_result(self._leaves()))
+            elif isinstance(ask, Forget):
+                self._opened(channel).forget()
+                channel.send(_result(True))
             else:
                 with self._lifetime.working():
                     self._work(channel, ask, client)

@@ -173,6 +173,12 @@ class Snapshots:
                 self._writer.start()
         self._pending.put((tuple(ids), state))
 
+    def settle(self, patience_seconds: float) -> None:
+        """Waits until all that was handed in is written, or was refused."""
+        end = time.monotonic() + patience_seconds
+        while self._pending_bytes and time.monotonic() < end:
+            time.sleep(0.01)
+
     def close(self, patience_seconds: float) -> None:
         """Waits for what is being written."""
         if self._writer is not None:

@@ -113,6 +113,10 @@ class Leave(Struct, frozen=True, tag=True):
     """End if nothing runs or waits; the answer says whether it does."""
 
 
+class Forget(Struct, frozen=True, tag=True):
+    """Keep nothing of what was read before; the answer is True when nothing is left."""
+
+
 Ask = (
     Stay
     | Load
@@ -124,6 +128,7 @@ Ask = (
     | Score
     | AskStatus
     | Leave
+    | Forget
 )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import Terminal, llmchat, run_command
+from command_line import FEW, Terminal, llmchat, run_command
 from msgspec.structs import replace
 from past_conversations import answer, conversation, question, talk
 from resident_engines import resident_home
@@ -19,7 +19,9 @@ from assistant import paths
 from assistant.cli.app import run
 from assistant.conversation.history_files import Remembered, keep_all
 from assistant.conversation.store import Store
+from assistant.engine.neighbours import neighbours
 from assistant.errors import AssistantError, InputError, NotApproved, UsageError
+from assistant.startup import snapshot_folder
 
 __all__ = ["resident_home"]
 
@@ -443,14 +445,21 @@ def test_all_can_be_deleted(store: Store, capsys: Captured) -> None:
 
 
 @pytest.mark.usefixtures("resident_home")
-def test_an_engine_that_runs_may_remember(two: Store, capsys: Captured) -> None:
-    assert llmchat("engine", "start").returncode == 0
-    _, err = said(capsys, "delete", "abcde", "-y")
-    assert err == (
-        "deleted for good: abcde (数据库 连接)\n"
-        "an engine still runs and may remember it: "
-        "llmchat engine stop, then llmchat engine cache clear\n"
-    )
+def test_an_engine_that_runs_forgets_it_and_keeps_nothing_on_disk(capsys: Captured) -> None:
+    long = "Tell me about " + "apples and pears and " * 80
+    for words in ([long], ["-c", long]):
+        assert llmchat(*words, *FEW).returncode == 0
+    (engine,) = neighbours()
+    assert engine.status is not None
+    assert engine.status.activity.tokens_held > 300
+    _, err = said(capsys, "delete", "--all", "-y")
+    assert err.startswith("deleted for good: ")
+    assert err.count("\n") == 1, "nothing is left to warn of"
+    (engine,) = neighbours()
+    assert engine.status is not None
+    assert engine.status.activity.tokens_held == 0
+    assert engine.stop()
+    assert not list(snapshot_folder().rglob("*.kv"))
 
 
 # ── places that cannot be used ──────────────────────────────────────────────────────────────

@@ -162,10 +162,10 @@ def test_a_project_prompt_is_a_command_once_trusted(tmp_path: Path) -> None:
     terminal.wait_for(lambda: "[y/N]" in terminal.text)
     terminal.type_line("y")
     assert terminal.wait_for_end() == 0
-    assert terminal.text.splitlines()[-2:] == [
-        "fine",
-        "Talker Q1 · 30 of 2,048 tokens · seed 1 · 50 tokens/s",
-    ]
+    answer, last = terminal.text.splitlines()[-2:]
+    assert answer == "fine"
+    assert last.startswith("Talker Q1 · 30 of 2,048 tokens · conversation ")
+    assert last.endswith(" · seed 1 · 50 tokens/s")
     assert llmchat(*words, command=command, folder=inside).stdout == b"fine\n"
 
 
