@@ -18,14 +18,12 @@ from assistant.conversation.compaction import (
     summary_request,
 )
 from assistant.conversation.layout import Layout, lay_out
+from assistant.conversation.planning import Plan, Planning, told
 from assistant.conversation.questions import (
     Question,
-    names_of,
-    new_messages,
     options_of,
     shown_text,
     title_of,
-    user_text,
 )
 from assistant.conversation.recording import RecordedStream
 from assistant.conversation.records import (
@@ -36,11 +34,11 @@ from assistant.conversation.records import (
     Writing,
 )
 from assistant.conversation.store import Store
-from assistant.conversation.window import Ledger, require_room, room_wanted, take_stock
+from assistant.conversation.window import Ledger, require_room, take_stock
 from assistant.engine.base import AnswerStream, Engine, GenerationRequest, Keep
 from assistant.errors import InputError
 from assistant.events import Finished, Reason
-from assistant.messages import ChatPrompt, Message, Prompt, RawPrompt, Rendered
+from assistant.messages import ChatPrompt, Message, Rendered
 from assistant.trust import Note
 
 NO_OPINION = SamplingChoices()
@@ -57,16 +55,6 @@ class Turn(Struct, frozen=True):
     conversation: Conversation
     question: int
     numbers: tuple[int, ...]
-
-
-class _Plan(Struct, frozen=True):
-    """What a question becomes in this conversation; `dropped` of its oldest turns make room."""
-
-    new: tuple[Message, ...]
-    prompt: Prompt
-    ledger: Ledger
-    layout: Layout
-    dropped: int = 0
 
 
 class Session:
@@ -90,13 +78,12 @@ class Session:
         keeps_state: bool = True,
     ) -> None:
         self._engine = engine
-        self._sampling = sampling
         self._open_store = open_store
         self._store: Store | None = None
-        self._notes = tuple(notes)
-        self._when_full = when_full
         self._keep = Keep.TURN if keeps_state else Keep.NOTHING
         self._first_day = conversation.first_day if conversation else date.today()
+        self._when_full = when_full
+        self._planning = Planning(engine, sampling, tuple(notes), when_full, self._first_day)
         self._path = self.store.path(conversation.name, leaf) if conversation else []
         self.conversation = conversation
 
@@ -132,7 +119,10 @@ class Session:
         if instead_of is not None:
             self._go_back_before(instead_of)
         self._leave_failure_behind()
-        choices, plan = self._choices(question), self._plan_with_room(question)
+        choices, plan = (
+            self._planning.choices(question),
+            self._planning.with_room(question, self._path),
+        )
         request = GenerationRequest(
             plan.prompt,
             sampling=options_of(choices),
@@ -149,7 +139,7 @@ class Session:
             raise
 
     def _kept(
-        self, question: Question, plan: _Plan, request: GenerationRequest, stream: AnswerStream
+        self, question: Question, plan: Plan, request: GenerationRequest, stream: AnswerStream
     ) -> Turn:
         """Question and answer in one wait for the disk; where it refuses, each in memory."""
         path, conversation = self._path, self.conversation
@@ -184,7 +174,7 @@ class Session:
         layout = lay_out(self._path)
         prompt = ChatPrompt(layout.messages(), self._first_day)
         wanted = sampling.max_new_tokens or before.max_new_tokens
-        ledger = self._told(take_stock(self._engine, prompt, wanted), layout)
+        ledger = told(take_stock(self._engine, prompt, wanted), layout)
         require_room(ledger)
         request = GenerationRequest(
             prompt,
@@ -198,20 +188,20 @@ class Session:
 
     def render(self, question: Question) -> Rendered:
         """The exact prompt that `ask` would send; runs nothing."""
-        return self._engine.render(self._plan(question).prompt)
+        return self._engine.render(self._planning.plan(question, self._path).prompt)
 
     def is_greedy(self, question: Question) -> bool:
         """Whether nothing is left to chance, so that all answers are the same."""
-        return not options_of(self._choices(question)).temperature
+        return not options_of(self._planning.choices(question)).temperature
 
     def take_stock(self, question: Question) -> Ledger:
         """Where the window would go; runs nothing, and fails for nothing that is too long or
         missing. What `leaving` names goes before the question is asked, in one way or another."""
-        return self._plan(question, is_draft=True).ledger
+        return self._planning.plan(question, self._path, is_draft=True).ledger
 
     def require_room(self, question: Question) -> None:
         """Raises `PromptTooLong` as `ask` would."""
-        self._plan_with_room(question, is_draft=True)
+        self._planning.with_room(question, self._path, is_draft=True)
 
     # ── making room ─────────────────────────────────────────────────────────────────────────
 
@@ -228,7 +218,7 @@ class Session:
             measure = self._engine.measure(ChatPrompt(layout.messages(), self._first_day))
             count = how_many_go(layout, measure)
         else:
-            count = self._plan(question, is_draft=True).dropped
+            count = self._planning.plan(question, self._path, is_draft=True).dropped
         older = layout.first(count)
         request = summary_request(self._engine, older, self._first_day)
         if request is None:
@@ -252,44 +242,6 @@ class Session:
 
         return Compaction(older, self._engine.stream(request), keep)
 
-    def _plan_with_room(self, question: Question, *, is_draft: bool = False) -> _Plan:
-        """Raises `PromptTooLong` where dropping old turns is not enough, or not wanted."""
-        plan = self._plan(question, is_draft=is_draft)
-        if plan.dropped:
-            if self._when_full is WhenFull.REFUSE:
-                require_room(plan.ledger, names_of(question), can_compact=True)
-                return replace(plan, dropped=0)
-            plan = self._without(plan, question)
-        require_room(plan.ledger, names_of(question))
-        return plan
-
-    def _plan(self, question: Question, *, is_draft: bool = False) -> _Plan:
-        """Everything that was said, and which turns should go if that is too much."""
-        layout = lay_out(self._path)
-        if self._is_plain_text(question):  # it has no place for what was said before
-            layout = layout.without(len(layout.turns))
-        known = layout.messages() if self._path else None
-        new = new_messages(question, self._notes, known, is_draft=is_draft)
-        prompt = self._prompt(question, layout, new)
-        ledger = self._told(
-            take_stock(self._engine, prompt, self._choices(question).max_new_tokens), layout
-        )
-        if not (ledger.is_crowded and layout.turns):
-            return _Plan(new, prompt, ledger, layout)
-        missing = ledger.measure.tokens + room_wanted(ledger) - ledger.window
-        count = how_many_go(layout, ledger.measure, missing)
-        leaving = [number for turn in layout.turns[:count] for number in turn.numbers]
-        return _Plan(new, prompt, replace(ledger, leaving=tuple(leaving)), layout, count)
-
-    def _without(self, plan: _Plan, question: Question) -> _Plan:
-        """The same with the turns dropped that should go."""
-        layout = plan.layout.without(plan.dropped)
-        prompt = self._prompt(question, layout, plan.new)
-        wanted = self._choices(question).max_new_tokens
-        ledger = self._told(take_stock(self._engine, prompt, wanted), layout)
-        ledger = replace(ledger, leaving=plan.ledger.leaving)
-        return replace(plan, prompt=prompt, ledger=ledger)
-
     def _add_summary(
         self, layout: Layout, count: int, text: str = "", writing: Writing | None = None
     ) -> None:
@@ -300,33 +252,6 @@ class Session:
         covers = said[-1] if said else layout.summarized[-1]
         name, parent = self.conversation.name, self._path[-1].number
         self._path.append(self.store.add_summary(name, parent, text, covers, writing))
-
-    # ── what is sent ────────────────────────────────────────────────────────────────────────
-
-    def _choices(self, question: Question) -> SamplingChoices:
-        return question.sampling.over(self._sampling).over(question.prompt.sampling)
-
-    def _prompt(self, question: Question, layout: Layout, new: tuple[Message, ...]) -> Prompt:
-        if self._is_plain_text(question):
-            return RawPrompt(user_text(new))
-        # An encoder–decoder model refuses it.
-        return ChatPrompt(layout.messages(new), self._first_day)
-
-    def _is_plain_text(self, question: Question) -> bool:
-        return question.prompt.is_plain_text and self._engine.info.abilities.encoder
-
-    def _told(self, ledger: Ledger, layout: Layout) -> Ledger:
-        """The ledger also says what of the conversation is not sent, and counts it by turns."""
-        turns = [""] * len(layout.head)
-        for turn in layout.turns:
-            name = "summary" if turn.is_summary else f"turn {turn.numbers[0]}"
-            turns += [name] * len(turn.messages)
-        return replace(
-            ledger,
-            summarized=layout.summarized,
-            dropped=layout.dropped,
-            turns=tuple(turns),
-        )
 
     # ── what is kept ────────────────────────────────────────────────────────────────────────
 
