@@ -302,7 +302,7 @@ def test_a_full_disk_leaves_the_old_file(
         "sh",
     ]  # 8 KiB, or 16 where blocks are larger
     command = [*limited, *talker(f"```python\n{lines}{LINE}```\n", tmp_path)]
-    done = llmchat(*words, command=command, folder=folder)
+    done = llmchat(*words, "--no-history", command=command, folder=folder)
     assert (done.returncode, done.stdout) == (1, b"")
     assert "old.py cannot be written: File too large (look: df -h " in one_error(done.stderr)
     assert [path.name for path in folder.iterdir()] == ["old.py"]

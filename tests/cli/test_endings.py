@@ -25,12 +25,17 @@ class PretendStream(io.StringIO):
         return self._is_terminal
 
 
-def ending(reason: Reason, *, is_shortened: bool = False, **more: Any) -> tuple[int, str]:
+def ending(
+    reason: Reason, *, is_shortened: bool = False, leaving: tuple[int, ...] = (), **more: Any
+) -> tuple[int, str]:
     answer = Answer(reason, "text", "", (), seed=1, error="it broke", hint="ask again")
-    ledger: Any = SimpleNamespace(max_new_tokens=1024, window=8192, is_shortened=is_shortened)
+    ledger: Any = SimpleNamespace(
+        max_new_tokens=1024, window=8192, is_shortened=is_shortened, leaving=leaving
+    )
+    turn: Any = SimpleNamespace(ledger=ledger, conversation=SimpleNamespace(name="k7m2q"))
     err = io.StringIO()
     finished = Finished((answer,), Usage(10, 0, 20, 0.1, 100.0, 50.0))
-    return conclude(finished, ledger, INFO, Report(err), **more), err.getvalue()
+    return conclude(finished, turn, INFO, Report(err), **more), err.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -50,6 +55,13 @@ def test_how_an_answer_ended(reason: Reason, expected: tuple[int, str]) -> None:
 def test_a_window_with_too_little_room_says_so() -> None:
     _, said = ending(Reason.LENGTH, is_shortened=True)
     assert said == "cut: the window had room for 1,024 tokens of answer; attach less\n"
+
+
+def test_old_messages_that_made_room_are_named() -> None:
+    _, said = ending(Reason.DONE, leaving=(1, 2))
+    assert said == (
+        "left out from here on, to make room: 2 older messages (llmchat history show k7m2q)\n"
+    )
 
 
 def test_what_stopped_it_and_what_counts_as_a_failure_choose_the_code() -> None:

@@ -20,7 +20,7 @@ def test_json_is_one_object_with_everything(tmp_path: Path) -> None:
     assert found["reason"] == "done"
     assert found["model"] == {"name": "Talker", "quantisation": "Q1", "fingerprint": "f" * 8}
     assert found["usage"]["new_tokens"] == 20
-    assert {"source": "question", "tokens": 1} in found["parts"]
+    assert {"source": "question", "tokens": 1, "cached": 0} in found["parts"]
 
 
 def test_stream_json_is_one_event_a_line(tmp_path: Path) -> None:
