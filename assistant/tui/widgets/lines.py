@@ -6,6 +6,7 @@ a click or a key means is told, never done here.
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 from msgspec.structs import replace
@@ -38,6 +39,7 @@ from assistant.tui.widgets.strips import plain, restyled, strip_of
 GUTTER = 2  # cells at the left, for the cursor
 BAR = "▌ "
 FIRST_SECONDS = 0.04  # of work on one message before it is on the screen for the first time
+PAUSE_SECONDS = 0.001  # between two pieces of a long message
 SETTLING_SECONDS = 0.12  # without another size, until everything is laid out for the last one
 CHOSEN = Style(reverse=True)
 HOVERED = Style(underline=True, dim=False)
@@ -222,7 +224,7 @@ class LineView(Widget, inherit_bindings=False):
         end = time.thread_time() + FIRST_SECONDS
         for _ in pieces:
             if time.thread_time() > end:
-                self.call_later(self._go_on, pieces, columns)
+                self._go_on_soon(pieces, columns)
                 break
 
     def _settle(self) -> None:
@@ -234,6 +236,11 @@ class LineView(Widget, inherit_bindings=False):
     def _lay_out_again(self) -> None:
         self._settling = None
         if self.content.columns != self._columns:
+            self.lay_out_anew()
+
+    def lay_out_anew(self) -> None:
+        """For another width, or because the content says something else now."""
+        if self._columns:
             self._go_on(self.content.laying_out(self._columns), self._columns)
 
     def _go_on(self, pieces: Iterator[None], columns: int) -> None:
@@ -243,12 +250,10 @@ class LineView(Widget, inherit_bindings=False):
         if next(pieces, self) is self:
             self.refresh(layout=True)
         else:
-            self.call_later(self._go_on, pieces, columns)
+            self._go_on_soon(pieces, columns)
 
-    def lay_out_anew(self) -> None:
-        """The content says something else now."""
-        if self._columns:
-            self._go_on(self.content.laying_out(self._columns), self._columns)
+    def _go_on_soon(self, pieces: Iterator[None], columns: int) -> None:
+        self.set_timer(PAUSE_SECONDS, partial(self._go_on, pieces, columns))
 
     def rows_changed(self, first: int) -> None:
         """The rows from there on look different now."""

@@ -8,11 +8,10 @@ from itertools import takewhile
 
 from textual.app import ComposeResult
 from textual.geometry import Region
-from textual.widget import Widget
 
 from assistant.conversation.message_names import join_name
 from assistant.conversation.records import StoredMessage
-from assistant.tui.widgets.edge_lines import Earlier, Later, counted
+from assistant.tui.widgets.later import Later
 from assistant.tui.widgets.lines import LineView
 from assistant.tui.widgets.places import BATCH, MOST, Place, Places
 from assistant.tui.widgets.steady_scroll import SteadyScroll
@@ -31,10 +30,10 @@ class MessageList(SteadyScroll):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 # as Textual calls it
         super().__init__(id=id)
         self.places = Places()
+        self._was_following = True
         self._seen: tuple[LineView, int] | None = None  # the last message when the end was left
 
     def compose(self) -> ComposeResult:
-        yield Earlier()
         yield Later()
 
     # ── what is in it ───────────────────────────────────────────────────────────────────────
@@ -43,7 +42,7 @@ class MessageList(SteadyScroll):
         """Behind the last message."""
         self.places.append(view)
         self.mount(view)
-        self._say_what_is_hidden()
+        self._say_what_is_later()
 
     def show_history(
         self,
@@ -92,7 +91,7 @@ class MessageList(SteadyScroll):
     def _remove(self, views: Sequence[LineView]) -> None:
         for view in views:
             view.remove()
-        self._say_what_is_hidden()
+        self._say_what_is_later()
 
     # ── going somewhere ─────────────────────────────────────────────────────────────────────
 
@@ -102,12 +101,14 @@ class MessageList(SteadyScroll):
         if self.places.later or not self.places.shown:
             self.show_places(max(0, count - FIRST_MESSAGES), count)
         self.follow()
+        self.call_after_refresh(self._show_more)
 
     def go_to_start(self) -> None:
         if self.places.first:
             self.show_places(0, min(FIRST_MESSAGES, len(self.places)))
         if shown := self.places.shown:
             self.hold(shown[0])
+            self.call_after_refresh(self._show_more)
 
     def go_to(self, name: str) -> LineView | None:
         """The message with this name at the top; None: there is no such one."""
@@ -119,6 +120,7 @@ class MessageList(SteadyScroll):
             self.show_places(max(0, last - FIRST_MESSAGES), last)
         view = self.places.shown[at - self.places.first]
         self.hold(view)
+        self.call_after_refresh(self._show_more)
         return view
 
     def scroll_page(self, step: int) -> None:
@@ -131,14 +133,11 @@ class MessageList(SteadyScroll):
     def scrolled(self) -> None:
         if self.is_near_top or self.is_near_bottom:
             self.call_later(self._show_more)
-        self._say_what_is_hidden()
+        self._note_end()
 
     @property
     def has_end(self) -> bool:
         return not self.places.later
-
-    def may_be_held(self, view: Widget) -> bool:
-        return isinstance(view, LineView)
 
     @property
     def is_near_top(self) -> bool:
@@ -187,36 +186,37 @@ class MessageList(SteadyScroll):
     # ── what is not on the screen ───────────────────────────────────────────────────────────
 
     def arranged(self) -> None:
-        if self.is_following or self._seen is None:
+        self._note_end()
+
+    def _note_end(self) -> None:
+        """What was seen when the end was left is where counting begins."""
+        if self.is_following or self._was_following:
             self._mark_seen()
-        else:
-            self.call_later(self._say_what_is_hidden)
+        if not (self.is_following and self._was_following):
+            self.call_later(self._say_what_is_later)
+        self._was_following = self.is_following
 
     def _mark_seen(self) -> None:
         last = self.last_view
-        region = None if last is None else self.region_of(last)
-        self._seen = None if last is None or region is None else (last, region.height)
+        self._seen = None if last is None else (last, last.content.height)
 
-    def _say_what_is_hidden(self) -> None:
-        if not self.is_mounted:
-            return
-        self.query_one(Earlier).count = self.places.first
-        later, new = self.places.later, self._new_rows()
-        words = f"↓ {counted(later, 'later message')}" if later else ""
-        if not later and new > 0 and not self.is_following:
-            words = f"↓ {counted(new, 'new line')}"
-        self.query_one(Later).words = words
+    def _say_what_is_later(self) -> None:
+        if self.is_mounted:
+            self.query_one(Later).words = "" if self.is_following else self._later_words()
+
+    def _later_words(self) -> str:
+        if later := self.places.later:
+            return f"↓ {later:,} later message{'s' * (later != 1)}"
+        new = self._new_rows()
+        return f"↓ {new:,} new line{'s' * (new != 1)}" if new > 0 else ""
 
     def _new_rows(self) -> int:
         """Rows that have come since the end was left."""
-        if self._seen is None:
+        shown = self.places.shown
+        if self._seen is None or self._seen[0] not in shown:
             return 0
         last, height = self._seen
-        shown = self.places.shown
-        if last not in shown:
-            return 0
-        regions = [self.region_of(view) for view in shown[shown.index(last) :]]
-        return sum(region.height for region in regions if region is not None) - height
+        return sum(view.content.height for view in shown[shown.index(last) :]) - height
 
     def on_later_chosen(self, event: Later.Chosen) -> None:
         event.stop()

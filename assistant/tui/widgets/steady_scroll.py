@@ -68,10 +68,6 @@ class SteadyScroll(VerticalScroll):
         top, bottom = self.scroll_y, self.scroll_y + self.container_size.height
         return region.y < bottom and region.bottom > top
 
-    def may_be_held(self, view: Widget) -> bool:
-        """Whether it stays where it is when others come and go; for subclasses."""
-        return view.is_mounted
-
     def scrolled(self) -> None:
         """The user has moved; for subclasses."""
 
@@ -114,7 +110,7 @@ class SteadyScroll(VerticalScroll):
             (
                 (view, self.scroll_y - region.y)
                 for view, region in self._regions.items()
-                if region.bottom > self.scroll_y and self.may_be_held(view)
+                if region.bottom > self.scroll_y
             ),
             None,
         )

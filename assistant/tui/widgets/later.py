@@ -1,4 +1,4 @@
-"""What the transcript says about messages that are not on the screen: a line above, one below."""
+"""A line over the end of the transcript that tells what has come below it."""
 
 from rich.text import Text
 from textual import events
@@ -8,24 +8,8 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 
-class Earlier(Widget):
-    """So many messages come before the first one that is shown; nothing where there are none."""
-
-    DEFAULT_CSS = """
-    Earlier { height: 1; width: 1fr; display: none; padding: 0 2; }
-    """
-
-    count: reactive[int] = reactive(0)
-
-    def watch_count(self, count: int) -> None:
-        self.display = count > 0
-
-    def render(self) -> RenderResult:
-        return Text(f"↑ {counted(self.count, 'earlier message')}", style="dim", no_wrap=True)
-
-
 class Later(Widget):
-    """Over the text at the bottom: what has come since the end was left. A click goes there."""
+    """Nothing is shown without `words`; a click on them is `Chosen`."""
 
     DEFAULT_CSS = """
     Later {
@@ -55,7 +39,3 @@ class Later(Widget):
     def on_click(self, event: events.Click) -> None:
         event.stop()
         self.post_message(self.Chosen())
-
-
-def counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' * (count != 1)}"
