@@ -288,6 +288,47 @@ def test_a_click_on_an_address_tells_it_and_opens_nothing(monkeypatch: pytest.Mo
     show(act)
 
 
+def test_a_broken_address_is_one_that_can_be_chosen() -> None:
+    first, second = f"https://a.example/{'x' * 90}", "https://b.example"
+
+    async def act(it: Show) -> None:
+        it.transcript.add(answer(f"See {first} and then {second}"))
+        await it.until_shown(second)
+        await it.press("alt+up", "left", "left", "enter", "left", "enter", "right", "enter")
+        assert [event.url for event in it.told(LinkChosen)] == [first, second, first]
+
+    show(act)
+
+
+def test_the_final_text_may_have_less_than_the_cursor_is_at() -> None:
+    async def act(it: Show) -> None:
+        view = answer(f"{CODE}\nhttps://a.example")
+        it.transcript.add(view)
+        await it.until_shown("a.example")
+        await it.press("alt+up", "right")
+        view.finish("Nothing of that.", "", "done")
+        await it.until(lambda: not it.shows("a.example"))
+        await it.press("enter", "c", "alt+up", "alt+down")
+        assert all(event.code is None for event in it.told(ActionChosen))
+
+    show(act)
+
+
+def test_the_end_of_a_text_stays_when_somebody_scrolls_a_little() -> None:
+    async def act(it: Show) -> None:
+        it.transcript.add(answer("line\n\n" * 20))
+        view = AnswerView("talk.2", "Small")
+        it.transcript.add(view)
+        view.add("begun and")
+        await it.until_shown("begun and")
+        it.transcript.scroll_to(y=it.transcript.scroll_y - 2, animate=False, immediate=True)
+        await it.until(lambda: not it.transcript.is_following)
+        view.add(" gone on")
+        await it.until_shown("begun and gone on")
+
+    show(act)
+
+
 def test_keys_act_on_what_the_cursor_is_at() -> None:
     async def act(it: Show) -> None:
         it.transcript.add(answer())
@@ -431,6 +472,22 @@ def test_a_long_answer_of_the_history_keeps_no_key_waiting() -> None:
             pauses.append(before - last)
         assert before - started > 3 * max(pauses), "it was done in pieces"
         assert it.transcript.is_following
+
+    show(act)
+
+
+@pytest.mark.parametrize("text", ["word " * 200_000, "```\n" + "x\t你" * 330_000])
+def test_a_megabyte_in_one_line_is_shown(text: str) -> None:
+    async def act(it: Show) -> None:
+        view = AnswerView("talk.2", "Small")
+        it.transcript.add(view)
+        view.add(text)
+        await it.until(lambda: view.content.height > 5_000)
+        view.finish(text, "", "the very end")
+        await it.until_shown("the very end")
+        assert view.text == text
+        it.transcript.go_to_start()
+        await it.until_shown("Small")
 
     show(act)
 

@@ -10,6 +10,7 @@ from showing import Show, conversation, show
 
 from assistant.conversation.records import StoredMessage
 from assistant.tui.widgets.answer import AnswerView
+from assistant.tui.widgets.lines import ActionChosen
 from assistant.tui.widgets.places import BATCH, MOST
 from assistant.tui.widgets.question import QuestionView
 from assistant.tui.widgets.rows import WHOLE
@@ -165,8 +166,7 @@ def test_scrolling_up_shows_every_message_once_and_in_order(size: tuple[int, int
             it.transcript.scroll_page(-1)
             await it.pilot.pause()
             note()
-            if not it.transcript.is_near_top:
-                assert widgets(it) <= max(MOST + 2 * BATCH, size[1])
+            assert widgets(it) <= max(MOST + 2 * BATCH, 2 * size[1])
         assert set(seen) == set(range(1, count + 1))
         while not it.transcript.is_following:
             it.transcript.scroll_page(1)
@@ -273,6 +273,19 @@ def test_the_cursor_goes_through_a_whole_conversation_and_leaves_at_the_end() ->
             await it.press("alt+down")
         assert len(seen) == count
         assert all(view.cursor is None for view in it.transcript.places.shown)
+
+    show(act)
+
+
+def test_the_cursor_is_gone_with_its_message() -> None:
+    async def act(it: Show) -> None:
+        await opened(it, conversation(6))
+        await it.press("alt+up", "alt+up")
+        it.transcript.remove_from("talk.5")
+        it.transcript.move_cursor(-1)
+        await it.press("alt+up", "alt+down", "c")
+        await it.until(lambda: not it.shows("talk.5"))
+        assert [event.view.name for event in it.told(ActionChosen)] == ["talk.4"]
 
     show(act)
 

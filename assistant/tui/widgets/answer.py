@@ -81,6 +81,9 @@ class AnswerView(LineView):
         else:
             super()._choose(what, code)
 
+    def on_mount(self) -> None:
+        self._redraw_soon()
+
     # ── drawing ─────────────────────────────────────────────────────────────────────────────
 
     def room_for(self, height: int) -> int:
@@ -103,9 +106,9 @@ class AnswerView(LineView):
         self._is_waiting = False
         if self.is_finished:
             return
-        started = time.thread_time()
+        started, first = time.thread_time(), self.content.first_new_row
         parent: object = self.parent
-        is_seen = not isinstance(parent, Watcher) or parent.shows_end_of(self)
+        is_seen = not isinstance(parent, Watcher) or parent.shows_from(self, first)
         self._draw(is_seen=is_seen)
         self._next_redraw = time.monotonic() + (SHORTEST_REST if is_seen else REST_UNSEEN)
         self.call_after_refresh(self._rest, started)

@@ -18,8 +18,8 @@ class Later(Widget):
         height: 1;
         width: auto;
         padding: 0 1;
-        background: $accent;
-        color: $text;
+        background: $block-cursor-background;
+        color: $block-cursor-foreground;
         display: none;
         pointer: pointer;
     }

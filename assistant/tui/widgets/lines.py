@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Protocol, runtime_checkable
 
-from msgspec.structs import replace
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
@@ -28,11 +27,12 @@ from assistant.tui.widgets.rows import (
     Action,
     CodeBlock,
     Content,
+    FoundLink,
     Link,
     Row,
     Target,
     action_row,
-    plain_text,
+    selected_text,
 )
 from assistant.tui.widgets.strips import plain, restyled, strip_of
 
@@ -49,7 +49,7 @@ HOVERED = Style(underline=True, dim=False)
 class Watcher(Protocol):
     """What shows views knows which of them a user can see."""
 
-    def shows_end_of(self, view: Widget) -> bool: ...
+    def shows_from(self, view: Widget, row: int) -> bool: ...
 
 
 class ActionChosen(Message):
@@ -79,7 +79,7 @@ class LineView(Widget, inherit_bindings=False):
         height: auto;
         color: $foreground;
     }
-    LineView > .line-view--bar { color: $accent; }
+    LineView > .line-view--bar { color: $block-cursor-background; }
     """
     COMPONENT_CLASSES = {"line-view--bar"}  # noqa: RUF012 # as Textual declares it
 
@@ -144,14 +144,14 @@ class LineView(Widget, inherit_bindings=False):
         return True
 
     @property
-    def chosen_row(self) -> int | None:
-        """The row of the chosen address."""
-        return None if self._link is None else self.content.links()[self._link][0]
+    def chosen_link(self) -> FoundLink | None:
+        links = [] if self._link is None else self.content.links()
+        return links[self._link] if self._link is not None and self._link < len(links) else None
 
     def enter(self) -> None:
         """What is most likely meant where the cursor is."""
-        if self._link is not None:
-            self._choose(self.content.links()[self._link][1].what, WHOLE)
+        if (chosen := self.chosen_link) is not None:
+            self._choose(chosen.link, WHOLE)
         elif self._cursor is not None and self._cursor != WHOLE:
             self.choose(Action.COPY)
 
@@ -286,8 +286,8 @@ class LineView(Widget, inherit_bindings=False):
         """What the mouse is at, the chosen address, what is selected: cells and a style."""
         if self._hovered is not None and self._hovered[0] == y:
             yield self._hovered[1].start, self._hovered[1].end, HOVERED
-        if self._link is not None:
-            at, target = self.content.links()[self._link]
+        chosen = self.chosen_link
+        for at, target in () if chosen is None else chosen.pieces:
             if at == y:
                 yield target.start, target.end, CHOSEN
         selection = self.text_selection
@@ -302,20 +302,13 @@ class LineView(Widget, inherit_bindings=False):
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """The text as it was before it was folded."""
-        rows = [
-            Row(plain(row.line), row.code, (), row.continues, row.is_chrome)
-            for row in self.content.rows()
-        ]
         start, end = selection
-        if end is not None:
-            rows = rows[: end.y + 1]
-            if len(rows) > end.y:
-                rows[-1] = replace(rows[-1], line=rows[-1].line[: end.x])
-        if start is not None:
-            rows = rows[start.y :]
-            if rows:
-                rows[0] = replace(rows[0], line=rows[0].line[start.x :], continues=False)
-        return (plain_text(rows), "\n") if rows else None
+        text = selected_text(
+            list(self.content.rows()),
+            None if start is None else (start.y, start.x),
+            None if end is None else (end.y, end.x),
+        )
+        return (text, "\n") if text else None
 
     def selection_updated(self, _selection: Selection | None) -> None:
         self.refresh()

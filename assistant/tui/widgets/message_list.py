@@ -8,6 +8,7 @@ from itertools import takewhile
 
 from textual.app import ComposeResult
 from textual.geometry import Region
+from textual.timer import Timer
 
 from assistant.conversation.message_names import join_name
 from assistant.conversation.records import StoredMessage
@@ -18,6 +19,9 @@ from assistant.tui.widgets.steady_scroll import SteadyScroll
 from assistant.tui.widgets.stored_views import Versions, view_of
 
 FIRST_MESSAGES = 20  # that are shown of a conversation
+URGENT_PAGES = 0.5  # messages that are nearer to what is on the screen are shown at once,
+PAGES_AHEAD = 1.5  # those that are nearer than this when the user rests
+PATIENCE_SECONDS = 0.06
 
 
 class MessageList(SteadyScroll):
@@ -31,6 +35,7 @@ class MessageList(SteadyScroll):
         super().__init__(id=id)
         self.places = Places()
         self._was_following = True
+        self._waiting: Timer | None = None
         self._seen: tuple[LineView, int] | None = None  # the last message when the end was left
 
     def compose(self) -> ComposeResult:
@@ -101,14 +106,14 @@ class MessageList(SteadyScroll):
         if self.places.later or not self.places.shown:
             self.show_places(max(0, count - FIRST_MESSAGES), count)
         self.follow()
-        self.call_after_refresh(self._show_more)
+        self.call_after_refresh(self._show_more_soon)
 
     def go_to_start(self) -> None:
         if self.places.first:
             self.show_places(0, min(FIRST_MESSAGES, len(self.places)))
         if shown := self.places.shown:
             self.hold(shown[0])
-            self.call_after_refresh(self._show_more)
+            self.call_after_refresh(self._show_more_soon)
 
     def go_to(self, name: str) -> LineView | None:
         """The message with this name at the top; None: there is no such one."""
@@ -120,7 +125,7 @@ class MessageList(SteadyScroll):
             self.show_places(max(0, last - FIRST_MESSAGES), last)
         view = self.places.shown[at - self.places.first]
         self.hold(view)
-        self.call_after_refresh(self._show_more)
+        self.call_after_refresh(self._show_more_soon)
         return view
 
     def scroll_page(self, step: int) -> None:
@@ -131,44 +136,49 @@ class MessageList(SteadyScroll):
     # ── the messages that are widgets ───────────────────────────────────────────────────────
 
     def scrolled(self) -> None:
-        if self.is_near_top or self.is_near_bottom:
-            self.call_later(self._show_more)
+        self._show_more_soon()
         self._note_end()
 
     @property
     def has_end(self) -> bool:
         return not self.places.later
 
-    @property
-    def is_near_top(self) -> bool:
-        """Messages are missing less than a page above."""
-        return self.places.first > 0 and self.scroll_y < self.container_size.height
+    def _show_more_soon(self) -> None:
+        """Ahead of the reader when nothing else is to be done, at once when it is urgent."""
+        if self._missing(URGENT_PAGES):
+            self.call_after_refresh(self._show_more)
+        elif self._missing(PAGES_AHEAD):
+            if self._waiting is not None:
+                self._waiting.stop()
+            self._waiting = self.set_timer(PATIENCE_SECONDS, self._show_more)
 
-    @property
-    def is_near_bottom(self) -> bool:
-        """Messages are missing less than a page below."""
-        below = self.max_scroll_y - self.scroll_y
-        return self.places.later > 0 and below < self.container_size.height
+    def _missing(self, pages: float) -> int:
+        """-1: there are messages that are not shown less than so many pages above; 1: below."""
+        reach = pages * self.container_size.height
+        if self.places.first and self.scroll_y < reach:
+            return -1
+        return 1 if self.places.later and self.max_scroll_y - self.scroll_y < reach else 0
 
     def _show_more(self) -> None:
         """Again and again, until there is enough on both sides of the screen."""
         first, last = self.places.first, self.places.last
-        if self.is_near_top:
-            self.show_places(max(0, first - BATCH), last - self._far_below())
-        elif self.is_near_bottom:
-            self.show_places(first + self._far_above(), min(len(self.places), last + BATCH))
-        else:
-            return
-        self.call_after_refresh(self._show_more)
+        match self._missing(PAGES_AHEAD):
+            case -1:
+                self.show_places(max(0, first - BATCH), last - self._far_below())
+            case 1:
+                self.show_places(first + self._far_above(), min(len(self.places), last + BATCH))
+            case _:
+                return
+        self.call_after_refresh(self._show_more_soon)
 
     def _far_above(self) -> int:
         """So many of the first messages nobody misses."""
-        limit = self.scroll_y - self.container_size.height
+        limit = self.scroll_y - PAGES_AHEAD * self.container_size.height
         return self._count_while(self.places.shown, lambda region: region.bottom < limit)
 
     def _far_below(self) -> int:
         """So many of the last ones."""
-        limit = self.scroll_y + 2 * self.container_size.height
+        limit = self.scroll_y + (1 + PAGES_AHEAD) * self.container_size.height
         return self._count_while(self.places.shown[::-1], lambda region: region.y > limit)
 
     def _count_while(self, views: Sequence[LineView], is_far: Callable[[Region], bool]) -> int:

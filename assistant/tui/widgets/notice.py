@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from assistant.tui.widgets.answer_text import AnswerText
 from assistant.tui.widgets.lines import LineView
-from assistant.tui.widgets.rows import CODE_ACTIONS, Action, CodeBlock, Content, Row
+from assistant.tui.widgets.rows import CODE_ACTIONS, DIM, Action, CodeBlock, Content, Row
 from assistant.tui.widgets.strips import RESET, wrap
 from assistant.visible_text import visible
 
@@ -20,7 +20,7 @@ class NoticeKind(StrEnum):
     ERROR = "✗"
 
 
-COLORS = {NoticeKind.FACT: "\x1b[2m", NoticeKind.WARNING: "\x1b[33m", NoticeKind.ERROR: "\x1b[31m"}
+MARKS = {NoticeKind.FACT: "\x1b[2m", NoticeKind.WARNING: "\x1b[33m", NoticeKind.ERROR: "\x1b[31m"}
 
 
 class NoticeContent(Content):
@@ -59,11 +59,11 @@ class NoticeContent(Content):
     def _head(self) -> list[Row]:
         if not self._words:
             return []
-        indent = " " * len(f"{self._kind} ")
-        lines = wrap(visible(self._words.strip("\n")), max(1, self.columns - len(indent)))
-        color = COLORS[self._kind]
+        mark = f"{MARKS[self._kind]}{self._kind}{RESET} "
+        color = DIM if self._kind is NoticeKind.FACT else ""
+        lines = wrap(visible(self._words.strip("\n")), max(1, self.columns - 2))
         return [
-            Row(f"{color}{indent if at else f'{self._kind} '}{line}{RESET}", is_chrome=True)
+            Row(f"{'  ' if at else mark}{color}{line}{RESET}", is_chrome=True)
             for at, line in enumerate(lines)
         ]
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from itertools import chain
 
 from msgspec import Struct
+from msgspec.structs import replace
 from rich.cells import cell_len
 
 from assistant.tui.widgets.strips import RESET, clip, plain, wrap
@@ -72,6 +73,13 @@ class Row(Struct, frozen=True):
     targets: tuple[Target, ...] = ()
     continues: bool = False
     is_chrome: bool = False
+
+
+class FoundLink(Struct, frozen=True):
+    """`pieces`: index of a row and what of the link stands in it; several where it is broken."""
+
+    link: Link
+    pieces: tuple[tuple[int, Target], ...]
 
 
 class CodeBlock(Struct, frozen=True):
@@ -144,14 +152,19 @@ class Content:
         found = [at for at, row in enumerate(self.rows()) if row.code == code]
         return range(found[0], found[-1] + 1) if found else range(0)
 
-    def links(self) -> list[tuple[int, Target]]:
-        """In their order, with the index of the row."""
-        return [
-            (at, target)
-            for at, row in enumerate(self.rows())
-            for target in row.targets
-            if isinstance(target.what, Link)
-        ]
+    def links(self) -> list[FoundLink]:
+        """In their order."""
+        found: list[FoundLink] = []
+        for at, row in enumerate(self.rows()):
+            for target in row.targets:
+                if not isinstance(target.what, Link):
+                    continue
+                last = found[-1] if found else None
+                if last is not None and last.link == target.what and last.pieces[-1][0] == at - 1:
+                    found[-1] = FoundLink(last.link, (*last.pieces, (at, target)))
+                else:
+                    found.append(FoundLink(target.what, ((at, target),)))
+        return found
 
 
 def action_row(actions: Sequence[Action], columns: int) -> Row:
@@ -202,3 +215,20 @@ def plain_text(rows: Sequence[Row]) -> str:
     for at, row in enumerate(own):
         text += plain(row.line) if row.continues or not at else f"\n{plain(row.line)}"
     return text
+
+
+def selected_text(
+    rows: Sequence[Row], start: tuple[int, int] | None, end: tuple[int, int] | None
+) -> str:
+    """From one place to before another: the index of a row, and of a character in it (None: from
+    the first, to the last)."""
+    chosen = [replace(row, line=plain(row.line), targets=()) for row in rows]
+    if end is not None:
+        chosen = chosen[: end[0] + 1]
+        if len(chosen) > end[0]:
+            chosen[-1] = replace(chosen[-1], line=chosen[-1].line[: end[1]])
+    if start is not None:
+        chosen = chosen[start[0] :]
+        if chosen:
+            chosen[0] = replace(chosen[0], line=chosen[0].line[start[1] :], continues=False)
+    return plain_text(chosen)

@@ -55,12 +55,13 @@ class SteadyScroll(VerticalScroll):
         """In rows of the whole list; None before it was laid out."""
         return self._regions.get(view)
 
-    def shows_end_of(self, view: Widget) -> bool:
-        """Whether what is added to it can be seen."""
+    def shows_from(self, view: Widget, row: int) -> bool:
+        """Whether something of its row with this index, or of a later one, can be seen."""
         region = self._regions.get(view)
         if region is None:
             return self._is_following
-        return self.scroll_y < region.bottom <= self.scroll_y + self.container_size.height
+        top, bottom = self.scroll_y, self.scroll_y + self.container_size.height
+        return region.y + row < bottom and region.bottom > top
 
     def shows(self, view: Widget) -> bool:
         """Whether some of it is on the screen."""

@@ -63,9 +63,11 @@ class Transcript(MessageList):
 
     def _index_in(self, stops: Sequence[Stop], step: int) -> int:
         view = self._at
-        if view is not None and view.cursor is not None and self.shows(view):
-            return stops.index((view, view.cursor)) + step
-        seen = [at for at, (view, _) in enumerate(stops) if self.shows(view)]
+        own = [at for at, (one, _) in enumerate(stops) if one is view]
+        if view is not None and view.cursor is not None and own and self.shows(view):
+            at = (view, view.cursor)
+            return stops.index(at) + step if at in stops else own[0]
+        seen = [at for at, (one, _) in enumerate(stops) if self.shows(one)]
         return seen[-1] if seen else len(stops) - 1
 
     def _put(self, stop: Stop | None) -> None:
@@ -79,15 +81,15 @@ class Transcript(MessageList):
     def _reveal(self) -> None:
         """All of what the cursor is at, or its beginning where it is too long."""
         view = self._at
-        if view is None or view.cursor is None:
+        if view is None or view.cursor is None or view not in self.places.shown:
             return
         region = self.region_of(view)
         if region is None:
             self.call_after_refresh(self._reveal)
             return
         rows = view.content.rows_of_code(view.cursor)
-        if (row := view.chosen_row) is not None:
-            rows = range(row, row + 1)
+        if (chosen := view.chosen_link) is not None:
+            rows = range(chosen.pieces[0][0], chosen.pieces[-1][0] + 1)
         height = self.container_size.height
         top, bottom = region.y + rows.start, region.y + rows.stop
         if top < self.scroll_y or len(rows) > height:
