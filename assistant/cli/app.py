@@ -12,7 +12,7 @@ from assistant import __version__
 from assistant.cli import ask_command, chat_command
 from assistant.cli.completions import VARIABLE
 from assistant.cli.exit_codes import OK
-from assistant.cli.groups import IS_SHORT, QuestionGroup, ask_about_project
+from assistant.cli.groups import QuestionGroup, ask_about_project
 from assistant.cli.options import Options
 from assistant.cli.parsing import FORM, PlainCommand, shared_options
 from assistant.cli.report import Report, give_up_stdout
@@ -45,6 +45,7 @@ def llmchat(ctx: typer.Context, _version: Version = False, *, options: Options) 
     """A coding assistant that runs on your own machine.
 
     \b
+    llmchat
     llmchat "how do I reverse a list in place?"
     cat traceback.txt | llmchat "what went wrong?"
     llmchat explain src/app.py::Config.load
@@ -54,9 +55,6 @@ def llmchat(ctx: typer.Context, _version: Version = False, *, options: Options) 
     if chat_command.wants_chat(options):
         ask_about_project(ctx, [])
         chat_command.open_chat("", options)
-    elif sys.stdin.isatty() and not options.edit:
-        ctx.meta[IS_SHORT] = True
-        typer.echo(ctx.get_help())
     else:
         ask_about_project(ctx, [])
         ask_command.ask(ctx, options=options)

@@ -34,7 +34,7 @@ def wants_chat(options: Options) -> bool:
     """Whether a command line without a question opens the chat: a person sits at the terminal."""
     if options.chat or options.linear or options.resume:
         return True
-    return not options.edit and sys.stdin.isatty() and sys.stdout.isatty()
+    return not options.edit and sys.stdin.isatty()
 
 
 def is_linear(options: Options) -> bool:

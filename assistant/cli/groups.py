@@ -14,7 +14,6 @@ from assistant.errors import UsageError
 from assistant.visible_text import visible
 
 QUESTION = "ask"
-IS_SHORT = "llmchat.is_short"  # nobody asked for this help: it has to fit a screen
 IS_MEANT = "llmchat.is_meant"  # in a context's meta: the command was typed, or a -- before it
 
 
@@ -72,10 +71,6 @@ class QuestionGroup(PlainGroup):
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """What can be done comes before how."""
         self.format_commands(ctx, formatter)
-        if ctx.meta.get(IS_SHORT):
-            formatter.write_paragraph()
-            formatter.write_text("All options: llmchat --help")
-            return
         with formatter.section("Options"):
             records = (param.get_help_record(ctx) for param in self.get_params(ctx))
             formatter.write_dl([record for record in records if record is not None])

@@ -21,7 +21,10 @@ class Entry(NamedTuple):
 
 OWN_COMMANDS = {
     "chat": Entry(
-        "chat_command", "Open the chat: the whole screen, or lines.", ("chat",), is_for_answers=True
+        "chat_command",
+        "Open the chat; a question is asked at once, standard input comes along.",
+        ("chat",),
+        is_for_answers=True,
     ),
     "prompts": Entry(
         "prompts_command", "See, write and edit prompt files.", ("list_", "show", "edit", "new")

@@ -118,6 +118,10 @@ class Terminal:
     def type_line(self, text: str) -> None:
         self._child.sendline(text)
 
+    def press(self, keys: str) -> None:
+        """As a terminal sends them."""
+        self._child.send(keys)
+
     def press_ctrl_c(self) -> None:
         self._child.sendcontrol("c")
 

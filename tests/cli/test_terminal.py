@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import FEW, LONG, Terminal, start, wait_for
+from command_line import COMMAND, FEW, LONG, Terminal, start, wait_for
 from conftest import ROOT
 
 CODE = "a Python function greet(name) with a comment line that starts with #"
@@ -131,8 +131,15 @@ def test_a_command_that_lacks_its_input_says_so(command: str) -> None:
     assert f"llmchat {command}" in terminal.text
 
 
-def test_no_word_at_all_shows_the_help() -> None:
+def test_no_word_at_all_opens_the_chat() -> None:
     terminal = Terminal(rows=40)
+    terminal.wait_for(lambda: "Ask about your code" in terminal.text)
+    terminal.press("\x11")  # Ctrl-Q
     assert terminal.wait_for_end() == 0
-    assert terminal.text.startswith("Usage: llmchat ")
-    assert all(len(line) < 80 for line in terminal.text.splitlines())
+
+
+def test_the_chat_cannot_be_written_to_a_file(tmp_path: Path) -> None:
+    words = [*COMMAND, ">", str(tmp_path / "chat.txt")]
+    terminal = Terminal("-c", " ".join(words), command=["/bin/sh"])
+    assert terminal.wait_for_end() == 2
+    assert "error: the chat needs a terminal (llmchat --linear, or llmchat" in terminal.text
