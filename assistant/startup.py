@@ -108,7 +108,7 @@ def open_session(
 ) -> "Session":
     """A new conversation, or an old one that goes on from its last message, or a certain one.
 
-    `has_notes`: the notes of a project that the user trusts join a new one. `kept` opens a store
+    `has_notes`: those of a project that the user trusts join a first question. `kept` opens a store
     that other sessions share; without it the session has its own. Raises `InputError` when there
     is no such conversation.
     """
@@ -126,7 +126,7 @@ def open_session(
         opened,
         conversation,
         leaf,
-        notes=project_notes() if has_notes and conversation is None else (),
+        notes=project_notes() if has_notes else (),
         when_full=settings.when_full,
         keeps_state=settings.history,
     )

@@ -116,8 +116,8 @@ class Chat:
 
     def new_notices(self) -> list[str]:
         """What the user should be told about what is kept, each sentence once."""
-        said = [] if self._store is None else self._store.notices
-        new = [notice for notice in said if notice not in self._told]
+        said = [*self._session.notices, *([] if self._store is None else self._store.notices)]
+        new = [notice for notice in dict.fromkeys(said) if notice not in self._told]
         self._told += new
         return new
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from assistant.conversation.records import Kind, StoredMessage
+from assistant.conversation.records import Kind, State, StoredMessage
 from assistant.messages import Message, Part, Role
 from assistant.prompts.sentences import sentence
 
@@ -75,6 +75,16 @@ def lay_out(path: Sequence[StoredMessage]) -> Layout:
         summary, begin = message, max(begin, end)
     turns = [*_summary_turn(summary), *_turns(path[begin:], is_first=begin == 0)]
     return Layout(_head(path), tuple(turns), tuple(summarized), tuple(dropped))
+
+
+def before_unfinished(path: Sequence[StoredMessage]) -> list[StoredMessage]:
+    """A branch up to a question whose answer somebody is still writing, or all of it.
+
+    What a model is shown of such an answer would not be what it becomes.
+    """
+    ends = (at for at, message in enumerate(path) if message.state is State.STREAMING)
+    end = next(ends, None)
+    return list(path if end is None else path[: max(0, end - 1)])
 
 
 def _head(path: Sequence[StoredMessage]) -> tuple[Message, ...]:

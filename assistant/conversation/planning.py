@@ -75,12 +75,20 @@ class Planning:
         """Raises `PromptTooLong` where dropping old turns is not enough, or not wanted."""
         plan = self.plan(question, path, is_draft=is_draft)
         if plan.dropped:
+            shorter = self._without_old_turns(plan, question)
             if self._when_full is WhenFull.REFUSE:
-                require_room(plan.ledger, names_of(question), can_compact=True)
+                can_compact = shorter.ledger.fits
+                require_room(plan.ledger, names_of(question), can_compact=can_compact)
                 return replace(plan, dropped=0)
-            plan = self._without_old_turns(plan, question)
+            plan = shorter
         require_room(plan.ledger, names_of(question))
         return plan
+
+    def leaving(self, question: Question, path: Sequence[StoredMessage]) -> int:
+        """How many of the oldest turns make room for it; 0 where that would not be enough."""
+        plan = self.plan(question, path, is_draft=True)
+        fits = not plan.dropped or self._without_old_turns(plan, question).ledger.fits
+        return plan.dropped if fits else 0
 
     def _without_old_turns(self, plan: Plan, question: Question) -> Plan:
         """`layout` stays that of the branch as it is: the turns are still to be dropped."""
@@ -99,6 +107,14 @@ class Planning:
 
     def _is_plain_text(self, question: Question) -> bool:
         return question.prompt.is_plain_text and self._engine.info.abilities.encoder
+
+
+def prompt_again(engine: Engine, path: Sequence[StoredMessage], first_day: date) -> Prompt:
+    """What was sent for the question that the branch ends with."""
+    layout = lay_out(path)
+    if engine.info.abilities.encoder:  # it was told nothing of what was said before
+        return RawPrompt(user_text([m for turn in layout.turns[-1:] for m in turn.messages]))
+    return ChatPrompt(layout.messages(), first_day)
 
 
 def told(ledger: Ledger, layout: Layout) -> Ledger:

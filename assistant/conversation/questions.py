@@ -71,10 +71,19 @@ def _with_notes(messages: Sequence[Message], notes: Sequence[Note]) -> tuple[Mes
     head = [m for m in messages if m.role is Role.SYSTEM] or [Message(Role.SYSTEM, ())]
     parts = [*head[0].parts]
     for note in notes:
-        said = sentence("notes", name=note.name, text=note.text)
-        parts.append(Part(f"{chr(10) * 2 if parts else ''}{said}", note.name))
+        parts.append(Part(f"{chr(10) * 2 if parts else ''}{_noted(note)}", note.name))
     first = replace(head[0], parts=tuple(parts))
     return (first, *(m for m in messages if m.role is not Role.SYSTEM))
+
+
+def changed_notes(head: Sequence[Message], notes: Sequence[Note]) -> list[str]:
+    """Names of the notes of which a conversation's head holds another text."""
+    held = {part.source: part.text.strip() for m in head for part in m.parts}
+    return [n.name for n in notes if held.get(n.name) not in (None, _noted(n).strip())]
+
+
+def _noted(note: Note) -> str:
+    return sentence("notes", name=note.name, text=note.text)
 
 
 def _what_is_new(question: Question, message: Message, holds: set[str]) -> Message:

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from assistant.conversation.layout import lay_out
-from assistant.conversation.questions import user_text
+from assistant.conversation.planning import prompt_again
 from assistant.conversation.records import Conversation, Kind, StoredMessage, Writing
 from assistant.conversation.store import Store
 from assistant.engine.base import AnswerStream, Engine, GenerationRequest
 from assistant.errors import InputError
 from assistant.events import Answer, Finished, Reason
-from assistant.messages import ChatPrompt, RawPrompt, hash_of_ids
+from assistant.messages import Prompt, hash_of_ids
 
 
 class Ingredient(Struct, frozen=True):
@@ -62,7 +61,7 @@ def replay(engine: Engine, store: Store, conversation: Conversation, number: int
             "only answers that ended here can be written again",
         )
     before = path[: [m.number for m in path].index(kept.number)]
-    prompt = _prompt(engine, before, conversation)
+    prompt = prompt_again(engine, before, conversation.first_day)
     request = GenerationRequest(
         prompt,
         sampling=writing.sampling,
@@ -86,18 +85,7 @@ def _answer(
     return wanted[-1]
 
 
-def _prompt(
-    engine: Engine, before: list[StoredMessage], conversation: Conversation
-) -> ChatPrompt | RawPrompt:
-    messages = lay_out(before).messages()
-    if engine.info.abilities.encoder:
-        return RawPrompt(user_text(messages))
-    return ChatPrompt(messages, conversation.first_day)
-
-
-def _differences(
-    engine: Engine, writing: Writing, prompt: ChatPrompt | RawPrompt
-) -> Iterator[Ingredient]:
+def _differences(engine: Engine, writing: Writing, prompt: Prompt) -> Iterator[Ingredient]:
     info = engine.info
     model = f"{info.name} {info.quantisation}".rstrip()
     for name, then, now in (

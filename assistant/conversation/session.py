@@ -5,7 +5,7 @@ questions.py, what of the past is shown layout.py.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 
 from msgspec import Struct
@@ -17,10 +17,12 @@ from assistant.conversation.compaction import (
     how_many_go,
     summary_request,
 )
-from assistant.conversation.layout import Layout, lay_out
-from assistant.conversation.planning import Plan, Planning, told
+from assistant.conversation.layout import Layout, before_unfinished, lay_out
+from assistant.conversation.message_names import join_name
+from assistant.conversation.planning import Plan, Planning, prompt_again, told
 from assistant.conversation.questions import (
     Question,
+    changed_notes,
     options_of,
     shown_text,
     title_of,
@@ -62,7 +64,8 @@ class Session:
 
     `open_store` is called when something is kept or looked up. Without a `conversation` a new
     one begins with the first question; `leaf` is the message of it that is gone on from (None:
-    the last). With `keeps_state` False no engine remembers what it has read.
+    the last). `notes` are for its first question. With `keeps_state` False no engine remembers
+    what it has read.
     """
 
     def __init__(
@@ -84,8 +87,10 @@ class Session:
         self._first_day = conversation.first_day if conversation else date.today()
         self._when_full = when_full
         self._planning = Planning(engine, sampling, tuple(notes), when_full, self._first_day)
-        self._path = self.store.path(conversation.name, leaf) if conversation else []
+        found = self.store.path(conversation.name, leaf) if conversation else []
+        self._path = before_unfinished(found)
         self.conversation = conversation
+        self._notices = list(_about(conversation, found, self._path, notes)) if conversation else []
 
     @property
     def store(self) -> Store:
@@ -96,7 +101,7 @@ class Session:
     @property
     def notices(self) -> list[str]:
         """What the user should be told about what is kept, and what is not."""
-        return [] if self._store is None else self._store.notices
+        return [*self._notices, *([] if self._store is None else self._store.notices)]
 
     def close(self) -> None:
         """Nothing is kept any more."""
@@ -171,10 +176,9 @@ class Session:
         """
         self._path = self._path_to_question(number)
         before = self._last_writing()
-        layout = lay_out(self._path)
-        prompt = ChatPrompt(layout.messages(), self._first_day)
+        prompt = prompt_again(self._engine, self._path, self._first_day)
         wanted = sampling.max_new_tokens or before.max_new_tokens
-        ledger = told(take_stock(self._engine, prompt, wanted), layout)
+        ledger = told(take_stock(self._engine, prompt, wanted), lay_out(self._path))
         require_room(ledger)
         request = GenerationRequest(
             prompt,
@@ -208,8 +212,9 @@ class Session:
     def compaction(self, question: Question | None = None) -> Compaction | None:
         """The older half of the conversation becomes a summary, once this is iterated.
 
-        None where the question does not need it, where a summary is not worth it or not wanted:
-        then `ask` drops turns. Without a question: as far as there is anything to summarize.
+        None where the question does not need it or fits in no way, where a summary is not worth
+        it or not wanted: then `ask` drops turns, or refuses. Without a question: as far as there
+        is anything to summarize.
         """
         layout = lay_out(self._path)
         if not layout.turns or (question is not None and self._when_full is not WhenFull.COMPACT):
@@ -218,7 +223,7 @@ class Session:
             measure = self._engine.measure(ChatPrompt(layout.messages(), self._first_day))
             count = how_many_go(layout, measure)
         else:
-            count = self._planning.plan(question, self._path, is_draft=True).dropped
+            count = self._planning.leaving(question, self._path)
         older = layout.first(count)
         request = summary_request(self._engine, older, self._first_day)
         if request is None:
@@ -324,6 +329,25 @@ class Session:
             if message.parent == question and message.writing is not None:
                 return message.writing
         raise InputError("there is no answer to write again", 'llmchat "…"')
+
+
+def _about(
+    conversation: Conversation,
+    found: Sequence[StoredMessage],
+    path: Sequence[StoredMessage],
+    notes: Sequence[Note],
+) -> Iterator[str]:
+    """What is not as one may expect where it goes on, with `path` of what was found."""
+    if len(path) < len(found):
+        unfinished = next(m for m in found if m.state is State.STREAMING)
+        name = join_name(conversation.name, unfinished.number)
+        yield f"{name} is still being written: what follows goes on from before its question"
+    if changed := changed_notes(lay_out(path).head, notes):
+        it = "it was" if len(changed) == 1 else "they were"
+        yield (
+            f"{' and '.join(changed)}: this conversation goes on with what {it} when it began; "
+            "a new one begins with what is there now"
+        )
 
 
 def _is_nothing(message: StoredMessage) -> bool:

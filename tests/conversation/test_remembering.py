@@ -269,6 +269,48 @@ def test_the_first_question_can_be_changed_with_its_head(store: Store) -> None:
         session.ask(question("Deux?"), instead_of=2)
 
 
+def test_a_first_question_that_is_asked_again_brings_the_notes(store: Store) -> None:
+    engine = TemplateEngine(4096)
+    notes = (Note("AGENTS.md", "Use tabs."),)
+    session = session_of(engine, store, notes=notes)
+    ask(session, "One?")
+    later = session_of(engine, store, conversation=session.conversation, notes=notes)
+    assert later.notices == []
+    list(later.ask(question("Un?"), instead_of=1).stream)
+    assert head(engine).endswith("Use tabs.")
+
+
+def test_notes_that_have_changed_since_are_not_taken_and_that_is_said(store: Store) -> None:
+    engine = TemplateEngine(4096)
+    session = session_of(engine, store, notes=(Note("AGENTS.md", "Use tabs."),))
+    ask(session, "One?")
+    others = (Note("AGENTS.md", "Use blanks."), Note("sub/AGENTS.md", "New."))
+    later = session_of(engine, store, conversation=session.conversation, notes=others)
+    (notice,) = later.notices
+    assert notice.startswith("AGENTS.md: this conversation goes on with what it was")
+    ask(later, "And?")
+    assert head(engine).endswith("Use tabs.")
+
+
+def test_nobody_goes_on_from_an_answer_that_is_still_being_written(store: Store) -> None:
+    engine = TemplateEngine(4096, lambda _: f"answer {len(engine.requests)}")
+    session = session_of(engine, store)
+    ask(session, "One?")
+    assert session.conversation is not None
+    name = session.conversation.name
+    writing = iter(session.ask(question("Two?")).stream)
+    next(writing)
+    beside = session_of(engine, store, conversation=session.conversation)
+    (notice,) = beside.notices
+    assert notice.startswith(f"{name}.4 is still being written")
+    ask(beside, "Zwei?")
+    assert sent(engine)[1:] == ["u: One?", "a: answer 1", "u: Zwei?"]
+    list(writing)
+    assert store.versions(name, 3) == [3, 5]
+    assert [m.text for m in store.path(name, 4)][2:] == ["Two?", "answer 2"]
+    assert session_of(engine, store, conversation=session.conversation).notices == []
+
+
 def test_a_conversation_goes_on_from_any_of_its_messages(store: Store) -> None:
     engine = TemplateEngine(4096, lambda _: f"answer {len(engine.requests)}")
     session = session_of(engine, store)
@@ -342,6 +384,9 @@ def test_who_wants_nothing_dropped_is_refused(store: Store) -> None:
         session.ask(question(LONG))
     assert "history compact" in refused.value.hint
     assert session.compaction(question(LONG)) is None
+    with pytest.raises(PromptTooLong) as refused:
+        session.ask(question(LONG * 5))
+    assert "compact" not in refused.value.hint, "it would not help"
 
 
 def test_a_short_answer_is_better_than_a_refusal_while_there_is_room(store: Store) -> None:
@@ -446,6 +491,36 @@ def test_there_is_no_compaction_without_need_or_for_nothing(store: Store) -> Non
     fill(session, 1)
     assert session.compaction(question("And?")) is None
     assert session.compaction() is None, "a summary would be as long"
+
+
+def test_no_summary_is_written_for_a_question_that_fits_in_no_way(store: Store) -> None:
+    session = session_of(compacting(store, 2048), store)
+    fill(session, 3)
+    assert session.compaction(question(LONG)) is not None
+    assert session.compaction(question(LONG * 5)) is None
+    with pytest.raises(PromptTooLong):
+        session.ask(question(LONG * 5))
+
+
+def test_a_changed_summary_takes_the_place_of_the_old_one_and_what_followed_stays(
+    store: Store,
+) -> None:
+    engine = compacting(store, 2048)
+    session = session_of(engine, store)
+    fill(session, 3)
+    compaction = session.compaction(question(f"q3 {LONG}"))
+    assert compaction is not None
+    list(compaction)
+    ask(session, f"q3 {LONG}")
+    assert session.conversation is not None
+    name, path = session.conversation.name, session.messages
+    store.add_summary(name, path[-1].number, "They sang.", 4, None)
+    later = session_of(engine, store, conversation=session.conversation)
+    turn = ask(later, "And?")
+    shown = [text[:5] for text in sent(engine)[2:]]
+    assert shown == ["u: q2", "a: Ye", "u: q3", "a: Ye", "u: An"]
+    assert sent(engine)[1].endswith("They sang.")
+    assert turn.ledger.summarized == (1, 2, 3, 4)
 
 
 def test_a_tiny_window_drops_whole_turns(store: Store) -> None:

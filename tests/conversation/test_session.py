@@ -152,6 +152,17 @@ def test_an_encoder_is_sent_the_users_message_as_plain_text(
     assert turn.ledger.is_shortened
 
 
+def test_an_encoder_is_told_nothing_of_what_was_said_before(recorder: Recorder) -> None:
+    abilities = replace(recorder.info.abilities, encoder=True)
+    recorder.info = replace(recorder.info, abilities=abilities)
+    session = session_of(recorder, SamplingChoices())
+    for text in ("A heap", "A tree"):
+        list(session.ask(Question(find_prompt("generate"), text)).stream)
+    list(session.again().stream)
+    sent = [request.prompt for request in recorder.requests]
+    assert sent == [RawPrompt("A heap"), RawPrompt("A tree"), RawPrompt("A tree")]
+
+
 def test_a_prompt_that_needs_a_chat_stays_one(recorder: Recorder) -> None:
     abilities = replace(recorder.info.abilities, encoder=True)
     recorder.info = replace(recorder.info, abilities=abilities)
