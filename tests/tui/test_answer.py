@@ -402,6 +402,32 @@ def test_what_is_redrawn_is_what_changed(monkeypatch: pytest.MonkeyPatch) -> Non
     show(act)
 
 
+def test_an_answer_is_drawn_no_more_than_twenty_times_a_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def act(it: Show) -> None:
+        view = AnswerView("talk.2", "Small")
+        it.transcript.add(view)
+        await it.until_shown("Small")
+        draws: list[float] = []
+        catch_up = view.content.catch_up
+
+        def noting(*, has_tail: bool) -> None:
+            draws.append(time.monotonic())
+            catch_up(has_tail=has_tail)
+
+        monkeypatch.setattr(view.content, "catch_up", noting)
+        started = time.monotonic()
+        for _ in range(400):
+            view.add("word ")
+            await asyncio.sleep(0.001)
+        passed = time.monotonic() - started
+        assert 2 <= len(draws) <= 20 * passed + 1
+        await it.until(lambda: it.text().count("word") == 400)
+
+    show(act, (120, 40))
+
+
 def test_an_answer_that_nobody_sees_is_drawn_less_often(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -11,7 +11,7 @@ from assistant.tui.widgets.lines import LineView, Watcher
 from assistant.tui.widgets.rows import WHOLE, Action, Link
 
 SHORTEST_REST = 0.05  # seconds between two redraws
-REST_AFTER_WORK = 10  # seconds for each second that the last redraw took
+REST_AFTER_WORK = 20  # seconds for each second that the last redraw took
 ROWS_AHEAD = 3
 REST_UNSEEN = 0.5  # seconds, when the end of the answer is not on the screen
 

@@ -22,6 +22,7 @@ FIRST_MESSAGES = 20  # that are shown of a conversation
 URGENT_PAGES = 0.5  # messages that are nearer to what is on the screen are shown at once,
 PAGES_AHEAD = 1.5  # those that are nearer than this when the user rests
 PATIENCE_SECONDS = 0.06
+BREATH_SECONDS = 0.01  # between two batches, for keys
 
 
 class MessageList(SteadyScroll):
@@ -148,9 +149,12 @@ class MessageList(SteadyScroll):
         if self._missing(URGENT_PAGES):
             self.call_after_refresh(self._show_more)
         elif self._missing(PAGES_AHEAD):
-            if self._waiting is not None:
-                self._waiting.stop()
-            self._waiting = self.set_timer(PATIENCE_SECONDS, self._show_more)
+            self._show_more_in(PATIENCE_SECONDS)
+
+    def _show_more_in(self, seconds: float) -> None:
+        if self._waiting is not None:
+            self._waiting.stop()
+        self._waiting = self.set_timer(seconds, self._show_more)
 
     def _missing(self, pages: float) -> int:
         """-1: there are messages that are not shown less than so many pages above; 1: below."""
@@ -169,7 +173,7 @@ class MessageList(SteadyScroll):
                 self.show_places(first + self._far_above(), min(len(self.places), last + BATCH))
             case _:
                 return
-        self.call_after_refresh(self._show_more_soon)
+        self._show_more_in(BREATH_SECONDS)
 
     def _far_above(self) -> int:
         """So many of the first messages nobody misses."""
