@@ -277,6 +277,11 @@ class Settings:
     theme: str = _setting(
         "", _text("the name of a theme"), "The colours of the chat; empty: the terminal's own."
     )
+    mouse: bool = _setting(
+        True,
+        SWITCH,
+        "Click and scroll in the chat; false leaves the mouse to the terminal, to select text.",
+    )
     keys: str = _setting(
         "",
         _text("ACTION=KEY, …"),

@@ -76,8 +76,9 @@ def _run(chat: Chat, line: str, attachments: Sequence[Attachment]) -> Iterator[E
         yield from ask_with(find_prompt(name), chat, rest, attachments)
     else:
         hint = nearest(f"/{name}", [f"/{known}" for known in _all_names()])
-        near = hint if hint.startswith("did you mean") else "/help"
-        raise UsageError(f"there is no command /{name[:80]}", f"{near} A text begins with //")
+        near = hint if hint.startswith("did you mean") else "/help lists all;"
+        said = f"{near} // before it sends it as text"
+        raise UsageError(f"there is no command /{name[:80]}", said)
 
 
 def _name_and_rest(line: str) -> tuple[str, str]:

@@ -1,10 +1,15 @@
 """Errors of the layers below name command lines; in a chat one types commands."""
 
 import re
+from functools import partial
 
 from assistant.errors import AssistantError
+from assistant.prompts.folders import prompt_names
 
-# The first that fits a place holds for it.
+SAME_NAMED = ("context",)  # commands that are called the same in a shell and in a chat
+
+# The first that fits a place holds for it. Where a name is a group of its own, it has to be that
+# of a prompt or a command: "llmchat wrote" and "llmchat doctor" stay what they are.
 RULES = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
@@ -17,12 +22,12 @@ RULES = tuple(
         (r"--timeout ([\w.…]+)", r"/set timeout \1"),
         (r"(?:-o|--option) ([a-z_]+)[ =]([^\s,;]+)", r"/set \1 \2"),
         (r"(?<![\w-])-m ([^\s,;?]+)", r"/model \1"),
-        (r"(?:[\w ./-]+ \| )llmchat ([a-z][\w-]*)", r"/\1 FILE"),
-        (r"llmchat ([a-z][\w-]*) < (\S+)", r"/attach \2, then /\1"),
+        (r"(?:[\w ./-]+ \| )llmchat (?P<name>[a-z][\w-]*)", r"/\g<name> FILE"),
+        (r"llmchat (?P<name>[a-z][\w-]*) < (\S+)", r"/attach \2, then /\g<name>"),
         (r"llmchat \"…\"", "a question"),
         (r"llmchat \"([^\"]*)\"", r"\1"),
         (r"llmchat ([a-z][\w-]*) --help", r"/help \1"),
-        (r"llmchat ((?!history|config|engine|trust|doctor|completion)[a-z][\w-]*)", r"/\1"),
+        (r"llmchat (?P<name>[a-z][\w-]*)", r"/\g<name>"),
     )
 )
 
@@ -34,6 +39,14 @@ def in_chat(error: AssistantError) -> AssistantError:
 
 def chat_words(text: str) -> str:
     """Command lines in a sentence as commands of the chat, as far as there are any."""
+    if "llmchat" not in text and "-" not in text:
+        return text
+    known = {*prompt_names(), *SAME_NAMED}
+
+    def replaced(match: re.Match[str], replacement: str) -> str:
+        is_unknown = match.groupdict().get("name", "") not in ("", *known)
+        return match[0] if is_unknown else match.expand(replacement)
+
     for pattern, replacement in RULES:
-        text = pattern.sub(replacement, text)
+        text = pattern.sub(partial(replaced, replacement=replacement), text)
     return text

@@ -82,7 +82,9 @@ def _shown(chat: Chat, key: str) -> str:
 
 def theme(chat: Chat, rest: str) -> Iterator[Effect]:
     if not chat.themes:
-        raise UsageError("there are no themes here", "llmchat shows the screen, which has them")
+        raise UsageError(
+            "themes are for the full-screen chat", "llmchat in a terminal, without --linear"
+        )
     if not rest:
         rows = tuple((f"/theme {name}",) for name in chat.themes)
         yield ShowTable(rows, "themes")

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from assistant.attachments.attached import Attached
 from assistant.cli.asked import is_piped
@@ -14,6 +15,7 @@ from assistant.conversation.message_names import MessageName, split_name
 from assistant.errors import UsageError
 
 TERMINAL = "/dev/tty"
+ESCAPE_MS = "25"  # until Escape is a key of its own: Textual waits four times as long
 
 
 def run_chat(text: str, options: Options) -> int:
@@ -29,11 +31,25 @@ def run_chat(text: str, options: Options) -> int:
         return run_linear(text, attached.attachments, options, settings, report, resume=resume)
     if not sys.stdin.isatty():
         take_keys_from_terminal()
-    from assistant.tui.app import run_screen  # Textual
+    with _short_escape():
+        from assistant.tui.app import run_screen  # Textual
     from assistant.tui.screens.chat import Start
 
     start = Start(text, attached.attachments, shows_history=bool(options.resume))
     return run_screen(settings, start, resume=resumed(options), has_notes=not options.no_config)
+
+
+@contextmanager
+def _short_escape() -> Iterator[None]:
+    """While Textual is imported, which reads it; commands that it runs later find no trace."""
+    if "ESCDELAY" in os.environ:
+        yield
+        return
+    os.environ["ESCDELAY"] = ESCAPE_MS
+    try:
+        yield
+    finally:
+        del os.environ["ESCDELAY"]
 
 
 def resumed(options: Options) -> MessageName | None:

@@ -25,10 +25,10 @@ from assistant.chat_commands.effects import (
 from assistant.conversation.questions import Question, shown_text
 from assistant.errors import AssistantError
 from assistant.tui.screens.confirm import ConfirmScreen
-from assistant.tui.tables import table_markdown
 from assistant.tui.themes import theme_of_terminal
-from assistant.tui.turns import Wanted
+from assistant.tui.turns import GiveBack, Wanted
 from assistant.tui.widgets.question import Chip, QuestionView
+from assistant.tui.widgets.table import TableView
 
 if TYPE_CHECKING:
     from assistant.tui.screens.chat import ChatScreen
@@ -40,15 +40,16 @@ class Acting:
     def __init__(self, screen: "ChatScreen") -> None:
         self._screen = screen
 
-    def act(self, effect: Effect) -> None:
+    def act(self, effect: Effect, give_back: GiveBack = None) -> None:
+        """`give_back` returns to the user what was typed, should it be refused later."""
         screen = self._screen
         match effect:
             case Say(text):
                 screen.say(markdown=text)
-            case ShowTable(_, title, _):
-                screen.say(title, markdown=table_markdown(effect))
+            case ShowTable(rows, title, right):
+                screen.transcript.add(TableView(rows, title, right))
             case Ask(question, instead_of):
-                self.ask(question, instead_of)
+                self.ask(question, instead_of, give_back=give_back)
             case AnswerAgain(number, candidates):
                 again = partial(screen.chat.again, number, candidates)
                 screen.turns.send(Wanted(screen.alone(again), turns_back=True))
@@ -69,14 +70,20 @@ class Acting:
             case ShowHistory(query, _):
                 screen.sidebar.open(query)
             case Loading(event):
-                screen.show_loading(event)
+                screen.telling.show_loading(event)
             case ModelChanged(name):
-                screen.show_model(name)
+                screen.telling.show_model(name)
             case Leave():
                 screen.leave()
 
-    def ask(self, question: Question, instead_of: int | None = None, *, typed: str = "") -> None:
-        """Now, or after what is asked already; `typed` goes back to the user if it is refused."""
+    def ask(
+        self,
+        question: Question,
+        instead_of: int | None = None,
+        *,
+        give_back: GiveBack = None,
+    ) -> None:
+        """Now, or after what is asked already."""
         chat, screen = self._screen.chat, self._screen
         chips = [Chip(one.name) for one in question.attachments]
         view = QuestionView(shown_text(question), chips, is_waiting=True)
@@ -85,7 +92,7 @@ class Acting:
                 screen.alone(partial(chat.ask, question, instead_of=instead_of)),
                 screen.alone(partial(chat.compaction, question)),
                 view=view,
-                text=typed or question.text,
+                give_back=give_back,
                 turns_back=instead_of is not None,
             )
         )

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from assistant.chat_commands import saving
 from assistant.conversation.message_names import split_name
+from assistant.conversation.records import Kind
 from assistant.edits.proposal import propose_file, propose_text
 from assistant.errors import AssistantError
 from assistant.prompts.contents import fence
@@ -47,11 +48,15 @@ class AnswerActions:
                 self._screen.run_line(f"/{COMMANDS[action]} {self._target(action, number)}")
 
     def _target(self, action: Action, number: int) -> int:
-        """Commands about an answer's question want the question's number."""
-        if action is not Action.REGENERATE:
-            return number
-        parents = {m.number: m.parent for m in self._screen.chat.messages}
-        return parents.get(number, number)
+        """The question of an answer that is wanted again, the answer to a question whose details
+        are, and else the message itself."""
+        messages = self._screen.chat.messages
+        if action is Action.REGENERATE:
+            return next((m.parent for m in messages if m.number == number), number)
+        if action is Action.DETAILS:
+            answers = [m for m in messages if m.parent == number and m.kind is Kind.ANSWER]
+            return answers[0].number if answers else number
+        return number
 
     def _save(self, text: str, code: CodeBlock | None) -> None:
         def named(file: str | None) -> None:

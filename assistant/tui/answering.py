@@ -15,6 +15,8 @@ from assistant.conversation.session import Turn
 from assistant.errors import AssistantError, EngineFailed
 from assistant.events import Event
 
+BEGINNING_SECONDS = 0.2  # that a question gets which is on its way to the model
+
 
 class Compacting(Struct, frozen=True):
     """So many older messages become a summary."""
@@ -60,7 +62,8 @@ class Asking:
         self._guard = threading.Lock()
         self._cancel: Callable[[], None] | None = None
         self.is_stopped = False
-        threading.Thread(target=self._run, name="asking", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="asking", daemon=True)
+        self._thread.start()
 
     def take(self) -> list[Fact]:
         facts: list[Fact] = []
@@ -76,6 +79,12 @@ class Asking:
             cancel = self._cancel
         if cancel is not None:
             cancel()
+
+    def settle(self, seconds: float) -> None:
+        """It is stopped, and what came of an answer is kept; waits so long for that."""
+        self.stop()
+        is_answering = self._cancel is not None  # else it may wait for a model that takes minutes
+        self._thread.join(seconds if is_answering else BEGINNING_SECONDS)
 
     # ── in the thread ───────────────────────────────────────────────────────────────────────
 

@@ -3,11 +3,13 @@
 What happens in it is screens/chat.py.
 """
 
-import asyncio
 import gc
-import signal
+import os
+import traceback
 from contextlib import suppress
+from typing import ClassVar
 
+from textual import on
 from textual.app import App
 from textual.theme import BUILTIN_THEMES
 
@@ -17,12 +19,12 @@ from assistant.config import Settings
 from assistant.conversation.message_names import MessageName
 from assistant.errors import UsageError
 from assistant.tui.driver import ChatDriver
+from assistant.tui.ending import HUNG_UP, PATIENCE_SECONDS, Ending
 from assistant.tui.keys import read_keys
+from assistant.tui.palette import ChatEntries
 from assistant.tui.screens.chat import ChatScreen, Start
 from assistant.tui.stderr_guard import guarded_stderr
 from assistant.tui.themes import theme_of_terminal
-
-ENDING = {signal.SIGTERM: 143, signal.SIGHUP: 129}  # signals, and the exit codes of them
 
 
 class ChatApp(App[int]):
@@ -30,23 +32,24 @@ class ChatApp(App[int]):
 
     CSS_PATH = "app.tcss"
     TITLE = "llmchat"
+    COMMANDS: ClassVar = {ChatEntries}
     PAUSE_GC_ON_SCROLL = True
 
     def __init__(self, chat: Chat, start: Start) -> None:
         super().__init__(driver_class=ChatDriver)
         self._chat = chat
-        self._start = start
+        self._talk = ChatScreen(chat, start)
+        self.ending = Ending(self._leave, self._leave_at_once)
+        self.failure: Exception | None = None  # of our own making: it has ended the chat
 
     def get_default_screen(self) -> ChatScreen:
-        return ChatScreen(self._chat, self._start)
+        return self._talk
 
     def on_mount(self) -> None:
         self.choose_theme(self._chat.settings.theme)
         self.set_keymap(read_keys(self._chat.settings.keys))
-        loop = asyncio.get_running_loop()
-        for number, code in ENDING.items():
-            with suppress(NotImplementedError, ValueError, RuntimeError):  # not the main thread
-                loop.add_signal_handler(number, self.exit, code)
+        if self.ending.code is not None:
+            self.exit(self.ending.code)
         self.call_after_refresh(_spare_the_collector)
 
     def choose_theme(self, name: str) -> None:
@@ -57,6 +60,43 @@ class ChatApp(App[int]):
             raise UsageError(f"there is no theme {name}", f"known: {known}")
         self.theme = name
 
+    # ── the way out ─────────────────────────────────────────────────────────────────────────
+
+    def settle(self) -> None:
+        """What was written of an answer is kept, and commands end; from any thread."""
+        self._talk.settle(PATIENCE_SECONDS)
+
+    @on(ChatDriver.SignalResume)
+    def _draw_all(self) -> None:
+        """Back from the background: the terminal has forgotten what was drawn."""
+        self.refresh(layout=True)
+
+    @on(ChatDriver.Gone)
+    def _hang_up(self) -> None:
+        self.ending.begin(HUNG_UP)
+
+    def _leave(self, code: int) -> None:
+        if isinstance(self._driver, ChatDriver):
+            self._driver.is_leaving = True
+        with suppress(RuntimeError):  # its loop is over already
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self.exit, code)
+
+    def _leave_at_once(self) -> None:
+        self.settle()
+        if isinstance(self._driver, ChatDriver):
+            self._driver.leave_at_once()
+
+    def _handle_exception(self, error: Exception) -> None:
+        self.failure = self.failure or error
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """Into the log, as Python says it: Textual adds all local variables, and what people wrote
+        is none of the log's business."""
+        os.write(2, traceback.format_exc().encode("utf-8", "replace"))
+        self._close_messages_no_wait()
+
 
 def run_screen(
     settings: Settings,
@@ -66,16 +106,20 @@ def run_screen(
     has_notes: bool = True,
 ) -> int:
     """The exit code. Raises `InputError` when there is no conversation to resume, `UsageError`
-    for a theme or keys that there are not."""
+    for a theme or keys that there are not, and whatever went wrong inside."""
     read_keys(settings.keys)
     chat = Chat(settings, resume=resume, has_notes=has_notes, themes=tuple(BUILTIN_THEMES))
-    try:
-        with guarded_stderr(paths.writable(paths.state_folder()) / "chat.log"):
-            app = ChatApp(chat, start)
-            code = app.run()
-        return app.return_code or 0 if code is None else code
-    finally:
-        chat.close()
+    app = ChatApp(chat, start)
+    with app.ending.on_signals() as ending:
+        try:
+            with guarded_stderr(paths.writable(paths.state_folder()) / "chat.log"):
+                code = app.run(mouse=settings.mouse)
+        finally:
+            app.settle()
+            chat.close()
+    if app.failure is not None:
+        raise app.failure
+    return ending.code or code or app.return_code or 0
 
 
 def _spare_the_collector() -> None:

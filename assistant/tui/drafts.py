@@ -5,13 +5,14 @@ from assistant.chat_commands.commands import question_text
 from assistant.chat_commands.written_questions import written_question
 from assistant.conversation.window import Ledger
 from assistant.errors import AssistantError
-from assistant.tui.measuring import Measured
+from assistant.tui.measuring import Measured, Unsent
 from assistant.tui.widgets.status_line import Draft
 
 
-def measure_draft(chat: Chat, text: str) -> Ledger:
+def measure_draft(chat: Chat, unsent: Unsent) -> Ledger:
     """Where the window would go. Raises `AssistantError` as asking would."""
-    return chat.take_stock(written_question(chat, question_text(text)).question)
+    written = written_question(chat, question_text(unsent.text), unsent.pasted)
+    return chat.take_stock(written.question)
 
 
 def draft_facts(measured: Measured) -> Draft:

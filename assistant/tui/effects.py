@@ -7,8 +7,9 @@ from functools import partial
 from assistant.chat_commands.chat import Chat
 from assistant.chat_commands.effects import Effect
 from assistant.errors import AssistantError, EngineFailed
+from assistant.tui.turns import GiveBack
 
-Act = Callable[[Effect], None]
+Act = Callable[[Effect, GiveBack], None]
 Fail = Callable[[AssistantError], None]
 
 
@@ -31,15 +32,16 @@ class Effects:
         self._on_end = on_end
         self._turn = threading.Lock()
 
-    def run(self, effects: Callable[[], Iterator[Effect]]) -> None:
+    def run(self, effects: Callable[[], Iterator[Effect]], give_back: GiveBack = None) -> None:
         """In a thread of its own, after what runs already."""
-        threading.Thread(target=self._run, args=(effects,), name="command", daemon=True).start()
+        work = partial(self._run, effects, give_back)
+        threading.Thread(target=work, name="command", daemon=True).start()
 
-    def _run(self, effects: Callable[[], Iterator[Effect]]) -> None:
+    def _run(self, effects: Callable[[], Iterator[Effect]], give_back: GiveBack) -> None:
         with self._turn:
             try:
                 for effect in effects():
-                    self._call(partial(self._act, effect))
+                    self._call(partial(self._act, effect, give_back))
             except AssistantError as err:
                 self._call(partial(self._fail, err))
             except Exception as err:  # a command that fails must not take the screen with it

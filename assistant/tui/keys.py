@@ -33,18 +33,24 @@ KEYS: dict[str, Key] = {
     "end": Key("end", "ctrl+end", "To the newest message", False, True),
     "help": Key("help", "f1", "All keys", True, True),
     "palette": Key("app.command_palette", "ctrl+p", "All commands", False, True),
+    "suspend": Key("suspend", "ctrl+z", "Into the background; fg comes back", False, True),
     "leave": Key("leave", "ctrl+q", "Leave", True, True),
 }
+NAMES = {"escape": "Esc", "pageup": "Page Up", "pagedown": "Page Down"}
 COMPOSER_KEYS = (
     ("Enter", "Send"),
     ("Ctrl+J, Shift+Enter", "New line"),
-    ("Up, Down", "Earlier questions"),
+    ("Up, Down", "Earlier questions; in a list the entry above or below"),
+    ("Tab", "Take what the list offers; open it again"),
+    ("Ctrl+_", "Undo"),
     ("Ctrl+G", "Write in $EDITOR"),
     ("@", "Attach a file, FILE:10-40, FILE::symbol, @diff"),
     ("/", "A command or a prompt"),
     ("!", "Run a shell command"),
 )
 MESSAGE_KEYS = (
+    ("Alt+Up, Alt+Down", "To the message or code block above or below; Esc goes back"),
+    ("Enter", "Edit a question, copy code, show or hide what was thought"),
     ("Left, Right", "Through the links of a message; Enter opens one"),
     ("c", "Copy"),
     ("s", "Save to a file"),
@@ -77,5 +83,8 @@ def all_keys(chosen: dict[str, str]) -> list[tuple[str, str]]:
 
 
 def _spelt(keys: str) -> str:
-    combined = ("+".join(part.capitalize() for part in key.split("+")) for key in keys.split(","))
-    return ", ".join(combined)
+    return ", ".join("+".join(map(_part, key.strip().split("+"))) for key in keys.split(","))
+
+
+def _part(key: str) -> str:
+    return NAMES.get(key, key.capitalize())

@@ -6,8 +6,10 @@ follows an escape character in it as keys: a pasted text could press Enter.
 
 import re
 from collections.abc import Generator, Iterable
+from math import inf
 
 from textual import events
+from textual._time import get_time
 from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, XTermParser
 from textual.message import Message
 
@@ -49,6 +51,11 @@ class PasteParser(XTermParser):
                 rest = yield from self._typed(rest)
             else:
                 rest = yield from self._read_paste(rest, self._pasted)
+
+    @property
+    def seconds_left(self) -> float:
+        """Until `tick` takes what was fed for a key of its own, such as Escape."""
+        return inf if self._timeout_time is None else max(0.0, self._timeout_time - get_time())
 
     def tick(self) -> Iterable[Message]:
         yield from super().tick()

@@ -8,7 +8,6 @@ from assistant.attachments.shell import ShellCommand, ShellResult, attachment_of
 from assistant.errors import AssistantError
 from assistant.messages import Attachment
 from assistant.prompts.contents import fence
-from assistant.tui.widgets.notice import NoticeKind
 
 if TYPE_CHECKING:
     from assistant.tui.screens.chat import ChatScreen
@@ -20,15 +19,21 @@ class ShellLines:
     def __init__(self, screen: "ChatScreen") -> None:
         self._screen = screen
         self._running: ShellCommand | None = None
+        self._thread: threading.Thread | None = None
+        self.running = ""  # the program
 
     def run(self, line: str) -> None:
         if self._running is not None:
-            self._screen.say("a command runs already; Esc stops it", NoticeKind.WARNING)
+            self._screen.status.say("a command runs already; Esc stops it")
             self._screen.composer.set_text(f"!{line}")
             return
         self._running = command = ShellCommand(line)
-        self._screen.status.tell(state=f"running {line.split()[0]}")
-        threading.Thread(target=self._run, args=(command,), name="shell", daemon=True).start()
+        self.running = line.split()[0]
+        self._screen.telling.rest()
+        self._thread = threading.Thread(
+            target=self._run, args=(command,), name="shell", daemon=True
+        )
+        self._thread.start()
 
     def stop(self) -> bool:
         """Whether there was anything to stop."""
@@ -36,6 +41,11 @@ class ShellLines:
             return False
         self._running.cancel()
         return True
+
+    def settle(self, seconds: float) -> None:
+        """For the end, from any thread: waits until what runs has been ended."""
+        if self.stop() and self._thread is not None:
+            self._thread.join(seconds)
 
     def _run(self, command: ShellCommand) -> None:
         call = self._screen.call_soon
@@ -60,6 +70,5 @@ class ShellLines:
         self._screen.show_error(error)
 
     def _settle(self) -> None:
-        self._running = None
-        if not self._screen.turns.is_busy:
-            self._screen.status.tell(state="ready")
+        self._running, self.running = None, ""
+        self._screen.telling.rest()

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -27,7 +27,8 @@ def guarded_stderr(log: Path | None) -> Iterator[None]:
     finally:
         os.dup2(original, 2)
         sys.__stderr__, sys.stderr = before, python_before  # type: ignore[misc]
-        screen.close()
+        with suppress(OSError):  # the terminal may be gone
+            screen.close()
         os.close(original)
         os.close(descriptor)
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from assistant.chat_commands.hints import chat_words
 from assistant.conversation.compaction import Compaction
 from assistant.conversation.message_names import join_name
 from assistant.conversation.session import Turn
@@ -45,12 +46,15 @@ ENDINGS = {
 }
 
 
+GiveBack = Callable[[], None] | None
+
+
 class Wanted:
     """Something to be asked; `view` shows the question where it is not shown already.
 
     `ask` begins the answer, None where only room is made; `compaction` makes it. Both block.
-    `text` goes back to the user when the question is refused. `turns_back`: the conversation goes
-    another way from an earlier message on.
+    `give_back` returns to the user what was typed, when it is refused. `turns_back`: the
+    conversation goes another way from an earlier message on.
     """
 
     def __init__(
@@ -59,13 +63,13 @@ class Wanted:
         compaction: Callable[[], Compaction | None] = lambda: None,
         *,
         view: QuestionView | None = None,
-        text: str = "",
+        give_back: GiveBack = None,
         turns_back: bool = False,
     ) -> None:
         self.ask = ask
         self.compaction = compaction
         self.view = view
-        self.text = text
+        self.give_back = give_back or (lambda: None)
         self.turns_back = turns_back
 
 
@@ -119,6 +123,12 @@ class Turns:
         self._asking.stop()
         self._status.tell(state="stopping")
         return True
+
+    def settle(self, seconds: float) -> None:
+        """For the end, from any thread: nothing more is asked, and what was written is kept."""
+        self._waiting = []
+        if (asking := self._asking) is not None:
+            asking.settle(seconds)
 
     # ── looking ─────────────────────────────────────────────────────────────────────────────
 
@@ -211,7 +221,7 @@ class Turns:
             self._answers[answer.candidate].finish(answer.text, answer.reasoning, footer)
             if answer.reason is Reason.FAILED:
                 words = f"{answer.error} ({answer.hint})" if answer.hint else answer.error
-                self._transcript.add(NoticeView(words, NoticeKind.ERROR))
+                self._transcript.add(NoticeView(chat_words(words), NoticeKind.ERROR))
         self._status.tell(
             used=usage.prompt_tokens + usage.new_tokens,
             cached=usage.cached_tokens,
@@ -228,7 +238,6 @@ class Turns:
         wanted, self._asking, self._wanted = self._wanted, None, None
         assert wanted is not None
         self._is_compacting = False
-        self._status.tell(state="ready")
         self._listener.on_ended(wanted, error)
         self._begin_next()
 

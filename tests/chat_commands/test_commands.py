@@ -463,7 +463,7 @@ def test_settings_are_shown_and_changed() -> None:
 
 def test_themes_belong_to_who_has_some() -> None:
     chat = loaded_chat()
-    assert refused("/theme dark", chat).message == "there are no themes here"
+    assert refused("/theme dark", chat).message == "themes are for the full-screen chat"
     chat.themes = ("dracula", "nord")
     assert run(chat, "/theme nord") == [ThemeChosen("nord")]
     assert chat.settings.theme == "nord"

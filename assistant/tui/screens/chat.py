@@ -1,12 +1,13 @@
 """The chat: past and present messages, the text that is written, one line that tells the truth.
 
 This screen only brings its parts together. Asking is turns.py, what commands want acting.py,
-what is done about a message answer_actions.py, measuring measuring.py.
+what is done about a message answer_actions.py, the status line telling.py, the list of past
+conversations past.py.
 """
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import ClassVar, TypeVar
 
@@ -18,6 +19,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.screen import Screen
 
+from assistant.chat_commands.attached_once import attached_once
 from assistant.chat_commands.chat import Chat
 from assistant.chat_commands.commands import (
     complete,
@@ -26,26 +28,28 @@ from assistant.chat_commands.commands import (
     question_text,
     run_command,
 )
-from assistant.chat_commands.conversation_commands import read_history
 from assistant.chat_commands.effects import Effect
+from assistant.chat_commands.hints import chat_words, in_chat
 from assistant.chat_commands.written_questions import written_question
 from assistant.conversation.questions import Question
-from assistant.conversation.records import Kind, StoredMessage
+from assistant.conversation.records import Kind
 from assistant.errors import AssistantError
-from assistant.events import ModelLoading
 from assistant.messages import Attachment
+from assistant.model_store.local_models import STARTER
 from assistant.rendering.conversation_facts import versions_of
 from assistant.tui.acting import Acting
 from assistant.tui.answer_actions import AnswerActions
 from assistant.tui.copying import copy_text
-from assistant.tui.drafts import draft_facts, measure_draft
+from assistant.tui.drafts import measure_draft
+from assistant.tui.driver import can_go_to_background
 from assistant.tui.editing import edit_text
 from assistant.tui.effects import Effects, loading_effects
 from assistant.tui.keys import COMPOSER_KEYS, KEYS, MESSAGE_KEYS, all_keys, read_keys
 from assistant.tui.links import ask_about_link
-from assistant.tui.measuring import Measured, Measuring
+from assistant.tui.past import Past
 from assistant.tui.screens.page import PageScreen
 from assistant.tui.shell_lines import ShellLines
+from assistant.tui.telling import LOADING, Telling
 from assistant.tui.turns import LOOK_SECONDS, Turns, Wanted
 from assistant.tui.welcome import welcome_to
 from assistant.tui.widgets.composer import Composer
@@ -56,7 +60,6 @@ from assistant.tui.widgets.sidebar import Sidebar
 from assistant.tui.widgets.status_line import StatusLine
 from assistant.tui.widgets.transcript import Transcript
 
-LATEST = 200  # conversations in the sidebar
 TWICE_SECONDS = 2.0  # between two Ctrl-C that leave
 
 T = TypeVar("T")
@@ -78,6 +81,8 @@ class ChatScreen(Screen[None]):
         Binding(key.keys, key.action, key.does, show=key.is_shown, id=name, priority=key.is_first)
         for name, key in KEYS.items()
     ]
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 # as Textual has it
 
     def __init__(self, chat: Chat, start: Start) -> None:
         super().__init__()
@@ -101,13 +106,19 @@ class ChatScreen(Screen[None]):
         self.sidebar = self.query_one(Sidebar)
         self.turns = Turns(self.transcript, self.status, self)
         self.acting = Acting(self)
-        self._effects = Effects(self.call_soon, self.acting.act, self.show_error, self._say_notices)
+        self._effects = Effects(self.call_soon, self.acting.act, self.show_error, self._on_done)
         self._actions = AnswerActions(self, self.acting)
         self._shell = ShellLines(self)
-        self._measuring = Measuring(
-            self.alone(partial(measure_draft, self.chat)),
-            lambda text, measured: self.call_soon(partial(self._show_measured, text, measured)),
+        self.telling = Telling(
+            self.chat,
+            self.status,
+            self.composer,
+            is_busy=lambda: self.turns.is_busy,
+            running=lambda: self._shell.running,
+            measure=self.alone(partial(measure_draft, self.chat)),
+            call=self.call_soon,
         )
+        self.past = Past(self, self.sidebar)
         self.set_interval(LOOK_SECONDS, self.turns.look)
         self.show_conversation()
         self.composer.focus()
@@ -115,7 +126,7 @@ class ChatScreen(Screen[None]):
 
     def _begin(self) -> None:
         """The screen is there: now the model, and what was asked on the command line."""
-        self.status.tell(state="loading the model", model=self.chat.settings.model or "starter")
+        self.status.tell(state=LOADING, model=self.chat.settings.model or STARTER)
         self._effects.run(self._steps(self._load))
         self.chat.attachments = self._start.attachments
         self.show_attachments()
@@ -169,32 +180,58 @@ class ChatScreen(Screen[None]):
     @on(Composer.Submitted)
     def _take_text(self, event: Composer.Submitted) -> None:
         if is_command(event.text):
-            self.run_line(event.text, event.pasted)
+            self.run_line(event.text, event.pasted, is_typed=True)
         else:
             self.send(event.text, event.pasted)
 
     def send(self, text: str, pasted: tuple[Attachment, ...]) -> None:
         """Ask it, now or later."""
+        attached = self.chat.attachments
+
+        def give_back() -> None:
+            self._give_back(text, pasted)
+            self.chat.attachments = attached_once(attached, self.chat.attachments)
+            self.show_attachments()
+
         try:
             written = written_question(self.chat, question_text(text), pasted)
         except AssistantError as err:
-            self.composer.set_text(text, pasted)
+            give_back()
             self.show_error(err)
             return
+        self.transcript.go_to_end()
         for notice in written.notices:
             self.say(notice, NoticeKind.WARNING)
-        self.acting.ask(written.question, typed=text)
+        self.acting.ask(written.question, give_back=give_back)
         self.chat.attachments = ()
         self.show_attachments()
 
-    def run_line(self, line: str, pasted: tuple[Attachment, ...] = ()) -> None:
+    def _give_back(self, text: str, pasted: tuple[Attachment, ...]) -> None:
+        """What was refused, unless something else is written already."""
+        if not self.composer.text:
+            self.composer.set_text(text, (*pasted, *self.composer.attachments))
+
+    def run_line(
+        self, line: str, pasted: tuple[Attachment, ...] = (), *, is_typed: bool = False
+    ) -> None:
         """A /command; while an answer is written only those that need not wait for it."""
+        give_back = partial(self._give_back, line, pasted) if is_typed else None
         if self.turns.is_busy and not may_run_now(line):
-            self.composer.set_text(line, pasted)
             words = f"{line.split()[0]} has to wait for the answer; Esc stops it"
-            self.say(words, NoticeKind.WARNING)
+            self.status.say(words)
+            if give_back is not None:
+                give_back()
             return
-        self._effects.run(self._steps(partial(run_command, self.chat, line, pasted)))
+        if is_typed:
+            self.transcript.go_to_end()
+        self._effects.run(self._steps(partial(run_command, self.chat, line, pasted)), give_back)
+
+    def begin_line(self, line: str, *, keeps: bool = False) -> None:
+        """It is for the user to go on with; `keeps`: with what is written already."""
+        text = self.composer.text
+        rest = text if keeps and not is_command(text) else ""
+        self.composer.begin(line + rest)
+        self.composer.focus()
 
     @on(Composer.ShellWanted)
     def _run_shell(self, event: Composer.ShellWanted) -> None:
@@ -221,15 +258,20 @@ class ChatScreen(Screen[None]):
             self.show_error(error)
             if wanted.view is not None:
                 self.transcript.remove_view(wanted.view)
-            if wanted.text and not self.composer.text:
-                self.composer.set_text(wanted.text)
-        self._say_notices()
-        self._measuring.want(self.composer.text)
+            wanted.give_back()
+        self._on_done()
+        if wanted.ask is None:
+            self.telling.measure_rest()
+        self.sidebar.renew()
+
+    def _on_done(self) -> None:
+        for notice in self.chat.new_notices():
+            self.say(chat_words(notice), NoticeKind.WARNING)
+        self.telling.rest()
 
     def edit(self, question: Question, number: int) -> None:
         """The text of an old question goes to the composer; sent, it is a version of it."""
-        self.composer.set_text(f"/edit {number} {question.text}")
-        self.composer.focus()
+        self.begin_line(f"/edit {number} {question.text}")
 
     # ── what is shown ───────────────────────────────────────────────────────────────────────
 
@@ -247,7 +289,10 @@ class ChatScreen(Screen[None]):
             self.transcript.show_history(messages, chat.conversation.name, versions)
         questions = [m.text for m in messages if m.kind is Kind.QUESTION]
         self.composer.set_history(questions)
-        self.status.tell(used=_tokens_used(messages), cached=0, new=0, speed=0.0)
+        self.telling.show_usage(messages)
+        self.telling.measure()
+        self.sidebar.renew()
+        self.past.show_sought()
 
     def say(
         self, words: str = "", kind: NoticeKind = NoticeKind.FACT, *, markdown: str = ""
@@ -255,38 +300,18 @@ class ChatScreen(Screen[None]):
         self.transcript.add(NoticeView(words, kind, markdown))
 
     def show_error(self, error: AssistantError) -> None:
-        hint = f" ({error.hint})" if error.hint else ""
-        self.say(f"{error.message}{hint}", NoticeKind.ERROR)
-        if self.status.facts.state.startswith("loading"):
-            self.status.tell(state="no model")
-
-    def _say_notices(self) -> None:
-        for notice in self.chat.new_notices():
-            self.say(notice, NoticeKind.WARNING)
-
-    def show_loading(self, event: ModelLoading) -> None:
-        share = "" if event.share is None else f" {event.share:.0%}"
-        self.status.tell(state=f"{event.stage}{share}")
-
-    def show_model(self, name: str) -> None:
-        info = self.chat.info
-        self.status.tell(state="ready", model=f"{name} {info.quantisation}", window=info.window)
-        self._measuring.want(self.composer.text)
+        said = in_chat(error)
+        hint = f" ({said.hint})" if said.hint else ""
+        self.say(f"{said.message}{hint}", NoticeKind.ERROR)
 
     def show_attachments(self) -> None:
         names = [one.name for one in self.chat.attachments]
         self.composer.border_subtitle = f"with {', '.join(names)}" if names else ""
+        self.telling.measure()
 
     @on(Composer.Changed)
-    def _measure(self, event: Composer.Changed) -> None:
-        if event.text.strip() and not self.turns.is_busy and not is_command(event.text):
-            self._measuring.want(event.text)
-        else:
-            self.status.tell(draft=None)
-
-    def _show_measured(self, text: str, measured: Measured) -> None:
-        if not self.turns.is_busy and text == self.composer.text:
-            self.status.tell(draft=draft_facts(measured) if text.strip() else None)
+    def _measure(self) -> None:
+        self.telling.measure()
 
     def _count_tokens(self, text: str) -> int | None:
         """For the picker, in a thread of its own."""
@@ -307,34 +332,28 @@ class ChatScreen(Screen[None]):
 
     def copy(self, text: str, what: str) -> None:
         copy_text(self.app, text)
-        self.notify(f"copied {what}", timeout=2, markup=False)
+        self.status.say(f"copied {what}")
 
     # ── past conversations ──────────────────────────────────────────────────────────────────
 
     @on(Sidebar.Wanted)
     def _fill_sidebar(self, event: Sidebar.Wanted) -> None:
-        try:
-            if event.query.strip():
-                found = read_history(self.chat, lambda store: store.search(event.query))
-                self.sidebar.show_hits(found)
-            else:
-                past = read_history(self.chat, lambda store: store.conversations(LATEST))
-                current = self.chat.conversation
-                self.sidebar.show_conversations(past, current.name if current else "")
-        except AssistantError as err:
-            self.sidebar.show_problem(err.message)
+        self.past.fill(event.query)
 
     @on(Sidebar.Chosen)
     def _resume(self, event: Sidebar.Chosen) -> None:
-        self.action_sidebar()
-        self.run_line(f"/resume {event.name}")
+        self._close_sidebar()
+        self.past.choose(event)
 
     @on(Sidebar.Left)
+    def _close_sidebar(self) -> None:
+        self.sidebar.close()
+        self.composer.focus()
+
     def action_sidebar(self) -> None:
         """Open the past conversations, or close them."""
         if self.sidebar.is_open:
-            self.sidebar.close()
-            self.composer.focus()
+            self._close_sidebar()
         else:
             self.sidebar.open()
 
@@ -342,7 +361,7 @@ class ChatScreen(Screen[None]):
 
     def action_stop(self) -> None:
         if self.sidebar.is_open:
-            self.action_sidebar()
+            self._close_sidebar()
         elif not self._shell.stop() and not self.turns.stop():
             self.composer.focus()
 
@@ -357,7 +376,7 @@ class ChatScreen(Screen[None]):
         if is_second:
             self.leave()
         elif not self._shell.stop() and not self.turns.stop():
-            self.notify("Ctrl-C once more leaves", timeout=TWICE_SECONDS, markup=False)
+            self.status.say("Ctrl+C once more leaves", TWICE_SECONDS)
 
     def action_move(self, step: int) -> None:
         """The cursor goes through the messages; down from the last one it is in the text."""
@@ -384,11 +403,17 @@ class ChatScreen(Screen[None]):
 
     def action_help(self) -> None:
         sections = [
-            ("anywhere", all_keys(read_keys(self.chat.settings.keys))),
             ("where you write", COMPOSER_KEYS),
+            ("anywhere", all_keys(read_keys(self.chat.settings.keys))),
             ("on a message or a code block", MESSAGE_KEYS),
         ]
         self.app.push_screen(PageScreen("Keys", sections))
+
+    def action_suspend(self) -> None:
+        if can_go_to_background():
+            self.app.action_suspend_process()
+        else:
+            self.status.say("there is no shell to go back to")
 
     def action_leave(self) -> None:
         self.leave()
@@ -397,8 +422,9 @@ class ChatScreen(Screen[None]):
         self.turns.stop()
         self.app.exit(0)
 
-
-def _tokens_used(messages: Sequence[StoredMessage]) -> int:
-    """Of the window, when the last answer had been written."""
-    usages = [m.writing.usage for m in messages if m.writing is not None and m.writing.usage]
-    return usages[-1].prompt_tokens + usages[-1].new_tokens if usages else 0
+    def settle(self, seconds: float) -> None:
+        """For the end, from any thread: what was written is kept, what runs is ended."""
+        if hasattr(self, "_shell"):  # else it never came to stand there
+            self._shell.stop()
+            self.turns.settle(seconds)
+            self._shell.settle(seconds)

@@ -1,4 +1,4 @@
-"""A page of text above the chat: all keys, the details of an answer."""
+"""A page of text above the chat, such as all keys."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,12 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+HINT = "↑↓ scroll · Esc closes"
 Row = tuple[str, str]  # a key or a name, and what there is to say of it
 
 
 class PageScreen(ModalScreen[None]):
-    """Any key that does not scroll closes it."""
+    """Its keys are those of any pager; so are those that close it."""
 
     DEFAULT_CSS = """
     PageScreen { align: center middle; }
@@ -23,9 +24,12 @@ class PageScreen(ModalScreen[None]):
         max-width: 96%;
         height: auto;
         max-height: 94%;
-        padding: 1 2;
-        background: $panel;
-        border: round $primary;
+        padding: 0 2;
+        background: $surface;
+        border: round $border;
+        border-title-style: bold;
+        border-subtitle-color: $text-muted;
+        scrollbar-size-vertical: 1;
     }
     PageScreen Static { height: auto; }
     """
@@ -44,10 +48,11 @@ class PageScreen(ModalScreen[None]):
         self._sections = sections
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll():
-            yield Static(Text(self._heading, style="bold"), markup=False)
-            for title, rows in self._sections:
-                yield Static(Text(f"\n{title}", style="bold dim"), markup=False)
+        with VerticalScroll() as page:
+            page.border_title, page.border_subtitle = self._heading, HINT
+            for at, (title, rows) in enumerate(self._sections):
+                lines = "\n" * (at > 0) + title
+                yield Static(Text(lines, style="bold dim"), markup=False)
                 yield Static(_table(rows), markup=False)
 
     def action_close(self) -> None:

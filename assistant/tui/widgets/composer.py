@@ -133,6 +133,12 @@ class Composer(Vertical):
         self._put_all(text)
         self._show_pasted()
 
+    def begin(self, text: str) -> None:
+        """In place of everything, as if it had been typed; Up leads back to what was there."""
+        self._recall.done(self.text)
+        self._put_all(text)
+        self._draft.is_typed = True
+
     def insert(self, text: str) -> None:
         """At the cursor, with all its lines."""
         if len(self.text) + len(text) > LONGEST_TEXT:

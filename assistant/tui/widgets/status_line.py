@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from rich.text import Text
 from textual.app import RenderResult
 from textual.reactive import reactive
+from textual.timer import Timer
 from textual.widget import Widget
 
 from assistant.rendering.quantities import seconds_text
@@ -13,6 +14,7 @@ from assistant.visible_text import visible
 
 SEPARATOR = " · "
 SOON_SECONDS = 0.05
+SAID_SECONDS = 2.0
 
 
 class Draft(Struct, frozen=True):
@@ -44,7 +46,11 @@ class StatusFacts(Struct, frozen=True):
 
 
 class StatusLine(Widget):
-    """Shows facts; what has no room at the right is left out, the state never."""
+    """Shows facts; what has no room at the right is left out, the state never.
+
+    `keys` stand in their place while keys mean something else than text, and what was just done
+    for a moment in the place of both.
+    """
 
     DEFAULT_CSS = """
     StatusLine {
@@ -57,16 +63,33 @@ class StatusLine(Widget):
     """
 
     facts: reactive[StatusFacts] = reactive(StatusFacts())
+    keys: reactive[str] = reactive("")
+    said: reactive[str] = reactive("")
+    _silence: Timer | None = None
 
     def tell(self, **changed: object) -> None:
         """Some of the facts are others now."""
         self.facts = replace(self.facts, **changed)
 
+    def say(self, words: str, seconds: float = SAID_SECONDS) -> None:
+        """For a moment: something that was done, and that nobody needs to find again."""
+        if self._silence is not None:
+            self._silence.stop()
+        self.said = words
+        self._silence = self.set_timer(seconds, self._forget)
+
+    def _forget(self) -> None:
+        self.said = ""
+
     def watch_facts(self, facts: StatusFacts) -> None:
         self.set_class(facts.draft is not None and bool(facts.draft.error), "-problem")
 
     def render(self) -> RenderResult:
-        return Text(line_of(self.facts, self.size.width - 2), no_wrap=True, end="")
+        columns = max(self.size.width - 2, 1)
+        if self.said:
+            return Text(clip(visible(self.said), columns), "bold", no_wrap=True, end="")
+        line = self.keys or line_of(self.facts, columns)
+        return Text(clip(line, columns), no_wrap=True, end="")
 
 
 def line_of(facts: StatusFacts, columns: int) -> str:
@@ -100,7 +123,8 @@ def _draft_parts(draft: Draft, facts: StatusFacts) -> list[str]:
     if draft.error:
         return [visible(draft.error)]
     about = "" if draft.is_exact else "about "
-    parts = [f"{about}{draft.tokens - draft.cached:,} new + {draft.cached:,} cached tokens"]
+    cached = f" + {draft.cached:,} cached" if draft.cached else ""
+    parts = [f"{about}{draft.tokens - draft.cached:,} new{cached} tokens"]
     if draft.leaving:
         parts.append(f"{draft.leaving} older messages make room")
     if draft.seconds is not None:
