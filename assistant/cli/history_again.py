@@ -1,7 +1,7 @@
 """What asks a model about a past conversation: its older half as a summary, an answer replayed."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from assistant.cli.compacting import compact as show_compaction
 from assistant.cli.exit_codes import GENERAL, OK
@@ -13,7 +13,6 @@ from assistant.config import Settings
 from assistant.conversation.message_names import join_name, split_name
 from assistant.conversation.records import Kind, StoredMessage
 from assistant.conversation.replay import Replay, replay
-from assistant.conversation.store import Store
 from assistant.errors import EngineFailed, InputError
 from assistant.events import Finished, Reason, TextChunk
 from assistant.rendering.plain import PlainRenderer
@@ -42,7 +41,7 @@ def compact(word: str | None, report: Report, settings: Settings) -> int:
 
 
 def edit_summary(word: str | None, report: Report) -> None:
-    """The last summary of the branch becomes what the user writes; the old one is kept beside it.
+    """From here on what the user writes stands in the place of the branch's summary.
 
     Raises `InputError` where there is none.
     """
@@ -50,19 +49,20 @@ def edit_summary(word: str | None, report: Report) -> None:
 
     with opened_history(report, is_for_changes=True) as store:
         conversation, number = find_message(store, word)
-        summary = _last_summary(store, conversation.name, number)
+        name, path = conversation.name, store.path(conversation.name, number)
+        summary = _last_summary(name, path)
         text = compose(summary.text).strip()
         if not text or text == summary.text:
             report.done("nothing was changed")
             return
-        changed = store.edit_summary(conversation.name, summary.number, text)
-        report.done(f"{join_name(conversation.name, changed.number)} is the summary now")
+        changed = store.add_summary(name, path[-1].number, text, summary.covers, None)
+        report.done(f"{join_name(name, changed.number)} is the summary now")
 
 
-def _last_summary(store: Store, name: str, number: int | None) -> StoredMessage:
-    found = [m for m in store.path(name, number) if m.kind is Kind.SUMMARY and m.text]
-    if not found:
-        raise InputError(f"{name} has no summary yet", f"llmchat history compact {name}")
+def _last_summary(name: str, path: Sequence[StoredMessage]) -> StoredMessage:
+    found = [message for message in path if message.kind is Kind.SUMMARY]
+    if not (found and found[-1].text):
+        raise InputError(f"{name} has no summary", f"llmchat history compact {name}")
     return found[-1]
 
 

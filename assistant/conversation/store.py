@@ -243,19 +243,12 @@ class Store:
     def add_summary(
         self, name: str, parent: int, text: str, covers: int, writing: Writing | None
     ) -> StoredMessage:
-        """Of all up to the message `covers`. Becomes the leaf."""
+        """Of all up to the message `covers`, in the place of any summary before it; what was said
+        after that message stays. Becomes the leaf."""
         message = new_message(
             parent, Kind.SUMMARY, State.COMPLETE, text, writing=writing, covers=covers
         )
         return self._add(name, message)
-
-    def edit_summary(self, name: str, number: int, text: str) -> StoredMessage:
-        """Another version of it, which becomes the leaf: what followed the old one stays there."""
-        with self._places.guard:
-            old = self._message(name, number)
-            if old.kind is not Kind.SUMMARY:
-                raise InputError(f"{name}.{number} is no summary", f"llmchat history show {name}")
-            return self.add_summary(name, old.parent, text, old.covers, None)
 
     # ── finding and counting ────────────────────────────────────────────────────────────────
 

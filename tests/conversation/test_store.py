@@ -163,22 +163,18 @@ def test_versions_are_of_one_kind(store: Store) -> None:
     assert store.versions(name, asked.number) == [asked.number]
 
 
-def test_an_edited_summary_stands_beside_the_old_one(store: Store) -> None:
+def test_a_summary_is_a_message_of_the_branch(store: Store) -> None:
     name = begun(store)
     answered = turn(store, name, "a", "b")
-    old = store.add_summary(name, answered.number, "in shrot", answered.number, WRITING)
-    new = store.edit_summary(name, old.number, "in short")
-    assert (new.kind, new.state, new.covers, new.parent) == (
+    kept = store.add_summary(name, answered.number, "in short", answered.number, WRITING)
+    assert (kept.kind, kept.state, kept.covers, kept.parent) == (
         Kind.SUMMARY,
         State.COMPLETE,
         answered.number,
         answered.number,
     )
-    assert store.versions(name, old.number) == [old.number, new.number]
+    assert store.path(name)[-1] == kept
     assert texts(store.path(name)) == ["a", "b", "in short"]
-    assert texts(store.path(name, old.number)) == ["a", "b", "in shrot"]
-    with pytest.raises(InputError, match="is no summary"):
-        store.edit_summary(name, answered.number, "in short")
 
 
 def test_before_the_first_message_there_is_none(store: Store) -> None:
