@@ -65,6 +65,7 @@ TYPED = {
     "reasoning": "only",
     "output": "json",
     "theme": "nord",
+    "mouse": "false",
     "keys": "sidebar=f2",
     "timeout": "1.5",
 }
@@ -97,6 +98,7 @@ ALL = Settings(
     reasoning="only",
     output=OutputForm.JSON,
     theme="nord",
+    mouse=False,
     keys="sidebar=f2",
     timeout=1.5,
 )
@@ -107,6 +109,7 @@ BARE = (
     "max_input",
     "resident",
     "history",
+    "mouse",
     "int8",
     *FOR_SAMPLING,
     "timeout",

@@ -45,7 +45,7 @@ class ChatDriver(LinuxDriver):
     # ── taking the terminal, and leaving it ─────────────────────────────────────────────────
 
     def start_application_mode(self) -> None:
-        super().start_application_mode()
+        super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual's
         self._has_terminal = True
 
     def stop_application_mode(self) -> None:

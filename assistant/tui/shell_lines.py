@@ -37,9 +37,9 @@ class ShellLines:
 
     def stop(self) -> bool:
         """Whether there was anything to stop."""
-        if self._running is None:
+        if (running := self._running) is None:
             return False
-        self._running.cancel()
+        running.cancel()
         return True
 
     def settle(self, seconds: float) -> None:

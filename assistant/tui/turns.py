@@ -117,8 +117,8 @@ class Turns:
         self._status.tell(queued=len(self._waiting))
 
     def stop(self) -> bool:
-        """Whether there was anything to stop."""
-        if self._asking is None:
+        """Whether there was anything to stop that was not being stopped already."""
+        if self._asking is None or self._asking.is_stopped:
             return False
         self._asking.stop()
         self._status.tell(state="stopping")

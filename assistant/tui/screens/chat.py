@@ -371,11 +371,13 @@ class ChatScreen(Screen[None]):
             self.copy(selected, "what is selected")
             self.clear_selection()
             return
+        if self._shell.stop() or self.turns.stop():
+            return
         is_second = time.monotonic() - self._interrupted_at < TWICE_SECONDS
         self._interrupted_at = time.monotonic()
         if is_second:
             self.leave()
-        elif not self._shell.stop() and not self.turns.stop():
+        else:
             self.status.say("Ctrl+C once more leaves", TWICE_SECONDS)
 
     def action_move(self, step: int) -> None:
