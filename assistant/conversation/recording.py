@@ -12,7 +12,7 @@ from assistant.engine.base import AnswerStream
 from assistant.events import Answer, Event, Finished, Reason, ReasoningChunk, TextChunk
 
 CHECKPOINT_SECONDS = 0.5
-CHECKPOINT_CHARACTERS = 2048
+CHECKPOINT_BYTES = 2048
 
 STATES = {Reason.STOPPED: State.STOPPED, Reason.FAILED: State.FAILED}  # of the others: complete
 
@@ -111,17 +111,17 @@ class _Arriving:
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._taken = (0, 0)  # pieces of either
-        self._new = 0  # characters
+        self._new = 0  # bytes
         self._kept_at = time.monotonic()
 
     def add(self, chunk: TextChunk | ReasoningChunk) -> None:
         pieces = self._text if isinstance(chunk, TextChunk) else self._reasoning
         pieces.append(chunk.text)
-        self._new += len(chunk.text)
+        self._new += len(chunk.text.encode("utf-8", "replace"))
 
     @property
     def is_due(self) -> bool:
-        if self._new < CHECKPOINT_CHARACTERS:
+        if self._new < CHECKPOINT_BYTES:
             return self._new > 0 and time.monotonic() - self._kept_at >= CHECKPOINT_SECONDS
         return True
 
