@@ -253,9 +253,9 @@ class Options:
 
     def flags(self) -> dict[str, Given]:
         """The settings that were typed. Raises `UsageError` for an empty one."""
-        if "" in (self.model, self.system, self.lang, self.output, self.timeout):
-            empty = next(flag for name, flag in FLAGS.items() if getattr(self, name) == "")
-            raise UsageError(f"{empty} has an empty value", "leave it out, or name one")
+        named = {**FLAGS, "conversation": "--conversation"}
+        if empty := [flag for name, flag in named.items() if getattr(self, name) == ""]:
+            raise UsageError(f"{empty[0]} has an empty value", "leave it out, or name one")
         given = {
             name: Given(str(value).lower() if isinstance(value, bool) else as_text(value), shown)
             for name, shown in FLAGS.items()

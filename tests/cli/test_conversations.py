@@ -89,6 +89,12 @@ def test_what_is_not_there_is_said(words: list[str], said: str, tmp_path: Path) 
     assert errors.count("\n") == 1
 
 
+def test_a_name_that_is_empty_begins_no_new_conversation(tmp_path: Path) -> None:
+    out, errors, code = run("--conversation", "", "x", folder=tmp_path)
+    assert (out, code) == ("", 2)
+    assert errors == "error: --conversation has an empty value (leave it out, or name one)\n"
+
+
 def test_without_history_nothing_is_kept(tmp_path: Path, private_home: Path) -> None:
     run("Secret?", "--no-history", folder=tmp_path)
     assert not list(private_home.rglob("history.db*"))
