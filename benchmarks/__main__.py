@@ -14,6 +14,7 @@ NAMES = (
     "prefill",
     "batching",
     "sharing",
+    "compaction",
     "ledger",
     "prediction",
     "cancel",
