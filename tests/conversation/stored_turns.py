@@ -100,3 +100,17 @@ def python(program: str, *arguments: str, is_asked: bool = False) -> "subprocess
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parent,
     )
+
+
+def told_at_once(*children: "subprocess.Popen[bytes]") -> list[str]:
+    """What processes say that begin at the same moment: each is told when it has said "ready"."""
+    for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"ready\n"
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write(b"go\n")
+        child.stdin.flush()
+    told = [child.communicate()[0].decode() for child in children]
+    assert [child.returncode for child in children] == [0] * len(children)
+    return told

@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 from first_history import CONVERSATIONS
-from stored_turns import ask, begun, files, history, opened, python, texts, turn
+from stored_turns import (
+    ask,
+    begun,
+    files,
+    history,
+    opened,
+    python,
+    texts,
+    told_at_once,
+    turn,
+)
 
 from assistant.conversation import schema
 
@@ -122,7 +132,7 @@ def test_a_file_that_has_them_already_is_left_alone(old_file: Path) -> None:
 
 
 def test_two_processes_may_make_new_tables_at_once(old_file: Path) -> None:
-    answers = told_at_once(MIGRATE)
+    answers = told_at_once(*[python(MIGRATE, is_asked=True) for _ in range(4)])
     assert answers == ["[] True ['Sorting, 排序!', '!']\n"] * 4
     backup = history().with_name(BACKUP)
     assert rows(backup, "PRAGMA user_version") == [(1,)]
@@ -131,23 +141,8 @@ def test_two_processes_may_make_new_tables_at_once(old_file: Path) -> None:
 
 
 def test_two_processes_may_make_the_file_at_once() -> None:
-    assert told_at_once(MIGRATE) == ["[] True []\n"] * 4
+    assert told_at_once(*[python(MIGRATE, is_asked=True) for _ in range(4)]) == ["[] True []\n"] * 4
     assert not [path.name for path in files() if "bak" in path.name]
-
-
-def told_at_once(program: str) -> list[str]:
-    """What four processes say that begin at the same moment."""
-    children = [python(program, is_asked=True) for _ in range(4)]
-    for child in children:
-        assert child.stdout is not None
-        assert child.stdout.readline() == b"ready\n"
-    for child in children:
-        assert child.stdin is not None
-        child.stdin.write(b"go\n")
-        child.stdin.flush()
-    told = [child.communicate()[0].decode() for child in children]
-    assert [child.returncode for child in children] == [0] * 4
-    return told
 
 
 def test_tables_that_cannot_be_made_leave_the_old_ones(

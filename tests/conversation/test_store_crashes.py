@@ -23,6 +23,7 @@ from stored_turns import (
     opened,
     python,
     texts,
+    told_at_once,
     turn,
 )
 
@@ -256,14 +257,7 @@ def test_processes_may_write_at_once(store: Store, is_same: bool) -> None:
     name = begun(store)
     turn(store, name, "first question", "first answer")
     children = [python(TALK, *([name] if is_same else []), is_asked=True) for _ in range(2)]
-    for child in children:
-        assert child.stdout is not None
-        assert child.stdout.readline() == b"ready\n"
-    for child in children:
-        assert child.stdin is not None
-        child.stdin.write(b"go\n")
-        child.stdin.flush()
-    told = [child.communicate()[0].decode().split(" ", 1) for child in children]
+    told = [said.split(" ", 1) for said in told_at_once(*children)]
     assert [notices for _, notices in told] == ["[]\n"] * 2
     for one in {one for one, _ in told}:
         kept = store.messages(one)
