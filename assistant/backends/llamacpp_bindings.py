@@ -99,7 +99,11 @@ class NativeLog:
             self._file.close()
         try:
             is_large = path.exists() and path.stat().st_size > MAX_LOG_BYTES
-            self._file = path.open("w" if is_large else "a", encoding="utf-8")
+            # Like all that is kept, readable by its owner alone.
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            self._file = os.fdopen(descriptor, "a", encoding="utf-8")
+            if is_large:
+                self._file.truncate(0)
         except OSError:
             self._file = None  # a full disk must not keep a model from loading
 

@@ -204,6 +204,12 @@ def test_the_log_starts_afresh_when_it_has_grown_large(tmp_path: Path) -> None:
     assert path.read_text() == "one\ntwo\n"
 
 
+def test_nobody_else_reads_the_log(tmp_path: Path) -> None:
+    path = tmp_path / "native.log"
+    NativeLog().write_to(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_log_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
     log = NativeLog()
     log.write_to(tmp_path / "missing" / "native.log")

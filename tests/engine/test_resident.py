@@ -265,6 +265,15 @@ def test_the_socket_is_ours_alone(open_resident: OpenResident) -> None:
     assert {place.stat().st_mode & 0o777 for place in (log.parent, log.parent.parent)} == {0o700}
 
 
+def test_what_its_libraries_print_goes_to_its_log(open_resident: OpenResident) -> None:
+    open_resident()
+    engine = only_engine()
+    process = Path(f"/proc/{engine.pid}")
+    places = [(process / "fd" / number).readlink() for number in "012"]
+    assert places == [Path(os.devnull), engine.address.log, engine.address.log]
+    assert b"GGML_NO_BACKTRACE=1" in (process / "environ").read_bytes().split(b"\0")
+
+
 def test_a_path_too_long_for_a_socket_has_a_short_one_below_tmp(
     open_resident: OpenResident, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
