@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Terminal, llmchat, start, wait_for
-from test_terminal_safety import ATTACKS, EVERYTHING, HIDDEN
+from hostile_text import ATTACKS, EVERYTHING, HIDDEN
 
 from assistant.conversation.records import State, StoredMessage
 from assistant.conversation.store import Store
