@@ -206,7 +206,9 @@ def test_the_log_starts_afresh_when_it_has_grown_large(tmp_path: Path) -> None:
 
 def test_nobody_else_reads_the_log(tmp_path: Path) -> None:
     path = tmp_path / "native.log"
-    NativeLog().write_to(path)
+    log = NativeLog()
+    log.write_to(path)
+    log.write_to(tmp_path)  # closes it
     assert path.stat().st_mode & 0o777 == 0o600
 
 
