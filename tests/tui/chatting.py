@@ -78,6 +78,7 @@ class Talk:
 
     async def send(self, text: str) -> None:
         self.screen.composer.set_text(text)
+        self.screen.composer.focus()
         await self.pilot.press("enter")
 
     async def ask(self, text: str) -> None:

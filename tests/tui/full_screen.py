@@ -122,6 +122,10 @@ class FullScreen:
     def wait_until_ready(self) -> None:
         self.wait_for(lambda: self.last_row.startswith("ready"))
 
+    def read(self, seconds: float) -> None:
+        """Takes what is written, and waits so long for the first of it."""
+        assert self._read(seconds), f"it has ended:\n{self.text}"
+
     def wait_until_quiet(self, seconds: float = 0.3) -> None:
         """Nothing was written for so long."""
         before, began = len(self.written), time.monotonic()
@@ -244,3 +248,29 @@ def _environment(more: Mapping[str, str]) -> dict[str, str]:
 
 
 ABSENT = "\0"  # in place of a variable's value
+
+
+# ── what is right ───────────────────────────────────────────────────────────────────────────
+
+
+def assert_whole(chat: FullScreen) -> None:
+    """The composer's border is complete and has room for a line, nothing lies over it, and what
+    follows it is the status line alone."""
+    cells, rows, columns = chat.screen.buffer, chat.screen.lines, chat.screen.columns
+
+    def column(row: int, corner: str) -> int:
+        found = [x for x in range(columns) if cells[row][x].data == corner]
+        assert len(found) == 1, f"{corner} in row {row}:\n{chat.text}"
+        return found[0]
+
+    bottom = rows - 2
+    left, right = column(bottom, "╰"), column(bottom, "╯")
+    top = bottom - 1
+    while cells[top][left].data == "│":
+        assert cells[top][right].data == "│", f"row {top}:\n{chat.text}"
+        top -= 1
+    assert (column(top, "╭"), column(top, "╮")) == (left, right), chat.text
+    assert bottom - top >= 2, f"no room for a line:\n{chat.text}"
+    assert right == columns - 1, chat.text
+    assert chat.last_row, chat.text
+    assert not set(chat.last_row) & set(CORNERS), chat.text
