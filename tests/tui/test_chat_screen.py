@@ -1,5 +1,6 @@
 """The chat as a whole: what is typed is asked, what is answered is shown and kept."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from assistant.conversation.message_names import MessageName
 from assistant.conversation.records import State
 from assistant.conversation.store import Store
 from assistant.errors import ModelError
-from assistant.events import Reason
+from assistant.events import ModelLoading, Reason
 from assistant.messages import Attachment, ChatPrompt
 from assistant.tui.screens.chat import Start
 from assistant.tui.screens.confirm import ConfirmScreen
@@ -126,9 +127,8 @@ def test_a_refused_question_goes_back_to_the_composer() -> None:
 
 def test_a_model_that_cannot_be_loaded_is_said_and_the_chat_stays() -> None:
     class Broken(SlowEngine):
-        def load(self):  # type: ignore[no-untyped-def]
+        def load(self) -> Iterator[ModelLoading]:
             raise ModelError("the file is damaged", "choose another")
-            yield
 
     async def test(talk: Talk) -> None:
         await talk.wait_for(lambda: "the file is damaged (choose another)" in talk.shown)
