@@ -13,7 +13,7 @@ from assistant.config import Settings
 from assistant.engine.address import log_folder
 from assistant.engine.base import Activity
 from assistant.engine.neighbours import Neighbour, neighbours
-from assistant.engine.snapshots import clear_snapshots, list_snapshots
+from assistant.engine.snapshots import list_snapshots
 from assistant.engine.wire import EngineStatus
 from assistant.errors import InputError, UsageError
 from assistant.rendering.quantities import duration_text, size_text
@@ -97,7 +97,7 @@ def logs(_ctx: typer.Context, *, options: Options) -> None:
 
 
 def cache(_ctx: typer.Context, action: Action = "list", *, options: Options) -> None:
-    """List what the models have read and keep on disk, or clear it.
+    """List what the models have read and keep on disk, or clear it; engines forget it, too.
 
     \b
     llmchat engine cache list
@@ -137,7 +137,9 @@ def clear_cache(report: Report, *, is_dry_run: bool) -> None:
         size = sum(one.size_bytes for one in list_snapshots(snapshot_folder()))
         report.done(f"would free {size_text(size)} in {snapshot_folder()}")
         return
-    report.done(f"freed {size_text(clear_snapshots(snapshot_folder()))}")
+    from assistant.cli.forgetting import forget_what_was_read  # for this alone
+
+    report.done(f"freed {size_text(forget_what_was_read(report))}")
 
 
 def start_engine(settings: Settings, report: Report) -> None:

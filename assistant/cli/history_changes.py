@@ -69,24 +69,10 @@ def delete(words: Sequence[str], report: Report, *, is_approved: bool, is_dry_ru
         )
         store.delete([one.name for one in found])
     report.done(f"deleted for good: {_all_named(found)}")
-    forget_what_was_read(report)
+    from assistant.cli.forgetting import forget_what_was_read  # engines: for this alone
 
-
-def forget_what_was_read(report: Report) -> None:
-    """Engines keep nothing of what they have read, in memory or on disk."""
-    from assistant.engine.neighbours import neighbours
-    from assistant.engine.snapshots import clear_snapshots
-    from assistant.startup import snapshot_folder
-
-    others = [engine for engine in neighbours() if not engine.forget()]
-    freed = clear_snapshots(snapshot_folder())
-    if freed:
+    if freed := forget_what_was_read(report):
         report.done(f"also {size_text(freed)} of what models keep on disk of all they have read")
-    if others:
-        report.warning(
-            "an engine does not answer and may remember it: "
-            "llmchat engine stop, then llmchat engine cache clear"
-        )
 
 
 def _named(one: Conversation) -> str:
