@@ -1,7 +1,7 @@
 """A chat that remembers: a question is laid out with what was said before, fitted, asked, kept.
 
 Every front end calls this, and knows nothing else of engines. What a question becomes is
-questions.py, what of the past is shown layout.py.
+planning.py, what of the past is shown layout.py.
 """
 
 import os
@@ -12,11 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from assistant.config import SamplingChoices, WhenFull
-from assistant.conversation.compaction import (
-    Compaction,
-    how_many_go,
-    summary_request,
-)
+from assistant.conversation.compaction import Compaction, how_many_go, summary_request
 from assistant.conversation.layout import Layout, before_unfinished, lay_out
 from assistant.conversation.message_names import join_name
 from assistant.conversation.planning import Plan, Planning, prompt_again, told
@@ -28,13 +24,7 @@ from assistant.conversation.questions import (
     title_of,
 )
 from assistant.conversation.recording import RecordedStream
-from assistant.conversation.records import (
-    Conversation,
-    Kind,
-    State,
-    StoredMessage,
-    Writing,
-)
+from assistant.conversation.records import Conversation, Kind, State, StoredMessage, Writing
 from assistant.conversation.store import Store
 from assistant.conversation.window import Ledger, require_room, take_stock
 from assistant.engine.base import AnswerStream, Engine, GenerationRequest, Keep
@@ -124,10 +114,8 @@ class Session:
         if instead_of is not None:
             self._go_back_before(instead_of)
         self._leave_failure_behind()
-        choices, plan = (
-            self._planning.choices(question),
-            self._planning.with_room(question, self._path),
-        )
+        choices = self._planning.choices(question)
+        plan = self._planning.with_room(question, self._path)
         request = GenerationRequest(
             plan.prompt,
             sampling=options_of(choices),
