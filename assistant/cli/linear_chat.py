@@ -62,6 +62,7 @@ from assistant.errors import AssistantError, InputError, UsageError
 from assistant.events import ModelLoading
 from assistant.messages import Attachment
 from assistant.rendering.conversation_facts import title_of
+from assistant.rendering.ledger_text import ledger_lines
 from assistant.rendering.tables import table_lines
 from assistant.visible_text import visible
 
@@ -273,6 +274,9 @@ class _Lines:
     # ── asking ──────────────────────────────────────────────────────────────────────────────
 
     def _ask(self, question: Question, *, instead_of: int | None = None) -> None:
+        if self._options.show_context and instead_of is None:
+            for line in ledger_lines(self._chat.take_stock(question)):
+                self._report.detail(line)
         compaction = self._chat.compaction(question) if instead_of is None else None
         if compaction is not None and not self._answers.compact(
             compaction, "the window is nearly full: "

@@ -1,8 +1,8 @@
 """The linear chat with an engine that says what it is told: `python linear_talker.py FILE WORDS…`.
 
 FILE holds the answer, "starter" is the real model; `SLOWLY` and `REASON` as of talking_engine.py.
-WORDS are options of ours: `-q`, `-v`, `-y`, `-o=KEY=VALUE`, `--continue`, `--list`, and the
-question that is asked first.
+WORDS are options of ours: `-q`, `-v`, `-y`, `-o=KEY=VALUE`, `--continue`, `--list`,
+`--show-context`, and the question that is asked first.
 """
 
 import sys
@@ -20,7 +20,7 @@ from assistant.conversation.message_names import MessageName
 from assistant.engine.base import Engine
 from assistant.errors import AssistantError, ModelError
 
-OWN = ("-q", "-v", "-y", "--continue", "--list")
+OWN = ("-q", "-v", "-y", "--continue", "--list", "--show-context")
 
 
 def main() -> int:
@@ -30,6 +30,7 @@ def main() -> int:
         quiet="-q" in words,
         verbose="-v" in words,
         yes="-y" in words,
+        show_context="--show-context" in words,
         resume="--list" in words,
         option=[word.removeprefix("-o=") for word in words if word.startswith("-o=")],
     )

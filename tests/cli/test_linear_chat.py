@@ -81,6 +81,14 @@ def test_every_line_of_a_pipe_is_a_question_of_one_conversation() -> None:
     assert texts()[::2] == ["One?", "Two?", "Three?"]
 
 
+def test_what_is_sent_is_shown_before_each_answer_where_that_is_wanted() -> None:
+    done = piped("One?\nTwo?", "--show-context")
+    assert done.stdout == b"Yes.\nYes.\n"
+    said = done.stderr.decode()
+    assert said.count("of 2,048 tokens are the prompt") == 2
+    assert "turn 1" in said
+
+
 def test_lines_that_go_on_are_one_question() -> None:
     piped('One \\\nline?\n"""\ndef f():\n    pass\n"""\n"""short"""\n"""never\nends')
     assert texts()[::2] == ["One \nline?", "def f():\n    pass", "short", "never\nends"]
