@@ -26,6 +26,7 @@ from assistant.engine.wire import (
     decoder,
 )
 from assistant.errors import EngineUnreachable
+from assistant.events import ModelLoading
 from assistant.safe_files import locked
 
 ANSWER_SECONDS = 2.0
@@ -110,7 +111,7 @@ def _ask(address: Address, ask: Ask, kind: type[T]) -> T | None:
             welcome = channel.receive(Welcome)
             if welcome is None or welcome.protocol != PROTOCOL:
                 return None
-            while isinstance(reply := channel.receive(), Alive):
+            while isinstance(reply := channel.receive(), Alive | ModelLoading):
                 pass
             if not isinstance(reply, Result):
                 return None

@@ -136,6 +136,14 @@ def test_nobody_waits_for_a_model_that_nobody_wants(open_resident: OpenResident)
     assert has_ended_within(pid, 5)
 
 
+def test_one_that_is_still_loading_forgets_when_it_is_ready(open_resident: OpenResident) -> None:
+    engine = open_resident(is_loaded=False)
+    loading = engine.load()
+    assert only_engine().forget()
+    list(loading)
+    assert status_of().activity.tokens_held == 0
+
+
 def test_a_model_that_cannot_be_loaded_says_so_and_leaves_nothing(
     open_resident: OpenResident, tmp_path: Path
 ) -> None:
