@@ -33,7 +33,7 @@ REMEMBERED_TOKENS = 128 * 1024  # of prompts rendered before; with its text a to
 
 
 class Forgetting:
-    """Asks that nothing is kept of what was read before; what runs goes on."""
+    """Asks that nothing is kept of what was read, nor of what runs now, which goes on."""
 
     def __init__(self) -> None:
         self.is_done = threading.Event()
@@ -72,7 +72,7 @@ class LoadedModel:
         self.scheduler.add(work)
 
     def _forget(self) -> None:
-        self._cache.forget()
+        self.scheduler.forget()
         self._rendered.clear()
         if self._disk is not None:
             self._disk.settle(LAST_WORDS_SECONDS)

@@ -155,7 +155,7 @@ class LocalEngine:
             self._crowd.go(client)
 
     def forget(self) -> None:
-        """Keep nothing, in memory or on the way to the disk, of what was read before."""
+        """Keep nothing, in memory or on the way to the disk, of what was read or is asked now."""
         from assistant.engine.loaded_model import Forgetting
 
         forgetting = Forgetting()

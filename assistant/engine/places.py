@@ -3,8 +3,10 @@
 import time
 from collections import Counter, deque
 
+from msgspec.structs import replace
+
 from assistant.backends.base import Backend
-from assistant.engine.base import Priority
+from assistant.engine.base import Keep, Priority
 from assistant.engine.prefix_cache import PrefixCache
 from assistant.engine.run import Run, SecondsFor, Sequence
 from assistant.errors import AssistantError
@@ -153,6 +155,11 @@ class Places:
             run.finish()
         self.running.clear()
         self.waiting.clear()
+
+    def leave_nothing(self) -> None:
+        """What runs and waits now goes on, and nothing of it is kept."""
+        for run in self.runs:
+            run.request = replace(run.request, keep=Keep.NOTHING)
 
     # ── giving way ──────────────────────────────────────────────────────────────────────────
 

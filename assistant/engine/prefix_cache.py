@@ -221,11 +221,13 @@ class PrefixCache:
         )
 
     def forget(self) -> None:
-        """All that nobody is using now."""
-        for slot in list(self._idle):
-            del self._idle[slot]
-            self._backend.trim(slot, 0)
+        """All that is kept, and what was there before those that run now."""
+        self._spent.update(self._idle)
+        self._idle.clear()
         self._stored.clear()
+        self._found = dict.fromkeys(self._found, 0)
+        if not self._busy:
+            self._clear_spent()
 
     # ── states that come from a disk, or go there ───────────────────────────────────────────
 

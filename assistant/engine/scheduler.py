@@ -99,6 +99,11 @@ class Scheduler:
     def add_scoring(self, scoring: Scoring) -> None:
         self._scorings.append(scoring)
 
+    def forget(self) -> None:
+        """What is kept, and what those who run or wait would leave behind."""
+        self._places.leave_nothing()
+        self._cache.forget()
+
     def step(self) -> None:
         """One native call for the answers, and one for a question for scores."""
         self._answer()

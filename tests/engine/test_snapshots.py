@@ -117,6 +117,24 @@ def test_short_prompts_and_what_keeps_nothing_leave_nothing(spec: ModelSpec) -> 
     assert files(spec.snapshots) == []
 
 
+def test_what_runs_while_all_is_forgotten_goes_on_and_leaves_nothing(
+    spec: ModelSpec, whole: str
+) -> None:
+    assert spec.snapshots is not None
+    engine = opened(spec)
+    asked(engine, request(new=2))  # whose state the next one goes on with
+    events = iter(engine.stream(request()))
+    next(events)
+    engine.forget()
+    *_, last = events
+    assert isinstance(last, Finished)
+    assert last.answers[0].text == whole
+    assert engine.measure(RawPrompt(COUNT)).tokens_cached == 0
+    assert engine.activity.tokens_held == 0
+    engine.close()
+    assert files(spec.snapshots) == []
+
+
 def test_without_a_folder_or_without_room_nothing_is_written(
     starter_spec: ModelSpec, tmp_path: Path
 ) -> None:
