@@ -25,7 +25,10 @@ def hit(name: str, number: int, text: str) -> Hit:
     return Hit(conversation(name, f"about {name}"), found)
 
 
-PAST = [conversation("aaaaa", "First [red]title[/]"), conversation("bbbbb", "Second " * 20, 5, 1)]
+def past() -> list[Conversation]:
+    """Of now, however long the tests have been running."""
+    first = conversation("aaaaa", "First [red]title[/]")
+    return [first, conversation("bbbbb", "Second " * 20, 5, 1)]
 
 
 class Host(App[None]):
@@ -81,7 +84,7 @@ def with_sidebar(test: Callable[[Beside], Awaitable[None]]) -> None:
 
 def test_a_conversation_is_chosen_with_two_keys() -> None:
     async def test(beside: Beside) -> None:
-        beside.sidebar.show_conversations(PAST, "")
+        beside.sidebar.show_conversations(past(), "")
         await beside.pilot.press("down", "down", "enter")
         await beside.wait_for(lambda: ("bbbbb", 0) in beside.app.told)
 
@@ -90,7 +93,7 @@ def test_a_conversation_is_chosen_with_two_keys() -> None:
 
 def test_each_takes_two_rows_and_titles_are_no_markup() -> None:
     async def test(beside: Beside) -> None:
-        beside.sidebar.show_conversations(PAST, "bbbbb")
+        beside.sidebar.show_conversations(past(), "bbbbb")
         await beside.pilot.pause()
         shown = [row[1:39].rstrip() for row in beside.rows]
         assert shown[1:5] == [
@@ -118,7 +121,7 @@ def test_what_is_typed_is_searched_once_nothing_more_comes() -> None:
 
 def test_letters_in_the_list_go_on_in_the_field() -> None:
     async def test(beside: Beside) -> None:
-        beside.sidebar.show_conversations(PAST, "")
+        beside.sidebar.show_conversations(past(), "")
         await beside.pilot.press("a", "down", "b")
         await beside.wait_for(lambda: beside.field.value == "ab" and beside.field.has_focus)
 
@@ -127,7 +130,7 @@ def test_letters_in_the_list_go_on_in_the_field() -> None:
 
 def test_up_from_the_first_row_is_the_field_again() -> None:
     async def test(beside: Beside) -> None:
-        beside.sidebar.show_conversations(PAST, "")
+        beside.sidebar.show_conversations(past(), "")
         await beside.pilot.press("down", "down", "up", "up")
         await beside.wait_for(lambda: beside.field.has_focus)
 
@@ -136,7 +139,7 @@ def test_up_from_the_first_row_is_the_field_again() -> None:
 
 def test_escape_leaves_it_from_the_field_and_from_the_list() -> None:
     async def test(beside: Beside) -> None:
-        beside.sidebar.show_conversations(PAST, "")
+        beside.sidebar.show_conversations(past(), "")
         await beside.pilot.press("escape", "down", "escape")
         await beside.wait_for(lambda: beside.app.told.count(Sidebar.Left) == 2)
 
@@ -159,9 +162,9 @@ def test_where_there_is_nothing_it_says_so_and_nothing_can_be_chosen() -> None:
 
 def test_what_is_chosen_stays_chosen_when_the_list_is_new() -> None:
     async def test(beside: Beside) -> None:
-        beside.sidebar.show_conversations(PAST, "")
+        beside.sidebar.show_conversations(past(), "")
         await beside.pilot.press("down", "down")
-        beside.sidebar.show_conversations([conversation("ccccc", "New"), *PAST], "ccccc")
+        beside.sidebar.show_conversations([conversation("ccccc", "New"), *past()], "ccccc")
         await beside.pilot.press("enter")
         await beside.wait_for(lambda: ("bbbbb", 0) in beside.app.told)
 
