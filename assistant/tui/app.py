@@ -3,7 +3,6 @@
 What happens in it is screens/chat.py.
 """
 
-import gc
 import os
 import traceback
 from contextlib import suppress
@@ -18,6 +17,7 @@ from assistant.chat_commands.chat import Chat
 from assistant.config import Settings
 from assistant.conversation.message_names import MessageName
 from assistant.errors import UsageError
+from assistant.tui.collector import spare
 from assistant.tui.driver import ChatDriver
 from assistant.tui.ending import HUNG_UP, PATIENCE_SECONDS, Ending
 from assistant.tui.keys import read_keys
@@ -50,7 +50,7 @@ class ChatApp(App[int]):
         self.set_keymap(read_keys(self._chat.settings.keys))
         if self.ending.code is not None:
             self.exit(self.ending.code)
-        self.call_after_refresh(_spare_the_collector)
+        self.call_after_refresh(spare)
 
     def choose_theme(self, name: str) -> None:
         """Raises `UsageError` for one that there is not; "" is chosen by the terminal."""
@@ -120,10 +120,3 @@ def run_screen(
     if app.failure is not None:
         raise app.failure
     return ending.code or code or app.return_code or 0
-
-
-def _spare_the_collector() -> None:
-    """What was made to start stays: looking through it again and again would hold up keys."""
-    gc.enable()
-    gc.collect()
-    gc.freeze()

@@ -39,6 +39,7 @@ from assistant.model_store.local_models import STARTER
 from assistant.rendering.conversation_facts import versions_of
 from assistant.tui.acting import Acting
 from assistant.tui.answer_actions import AnswerActions
+from assistant.tui.collector import spare
 from assistant.tui.copying import copy_text
 from assistant.tui.drafts import measure_draft
 from assistant.tui.driver import can_go_to_background
@@ -60,6 +61,7 @@ from assistant.tui.widgets.sidebar import Sidebar
 from assistant.tui.widgets.status_line import StatusLine
 from assistant.tui.widgets.transcript import Transcript
 
+MANY_MESSAGES = 500  # that the garbage collector would look through again and again
 TWICE_SECONDS = 2.0  # between two Ctrl-C that leave
 
 T = TypeVar("T")
@@ -83,6 +85,7 @@ class ChatScreen(Screen[None]):
     ]
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 # as Textual has it
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (8, "-high")]  # noqa: RUF012 # the same
 
     def __init__(self, chat: Chat, start: Start) -> None:
         super().__init__()
@@ -293,6 +296,8 @@ class ChatScreen(Screen[None]):
         self.telling.measure()
         self.sidebar.renew()
         self.past.show_sought()
+        if len(messages) > MANY_MESSAGES:
+            self.call_after_refresh(spare)
 
     def say(
         self, words: str = "", kind: NoticeKind = NoticeKind.FACT, *, markdown: str = ""
