@@ -18,6 +18,8 @@ from conftest import ROOT
 COMMAND = (sys.executable, "-m", "assistant")
 TALKER = Path(__file__).parent / "screen_talker.py"
 PATIENCE_SECONDS = 30.0
+SETTLING_SECONDS = 5.0
+ECHO_SECONDS = 2.0  # far more than a person should wait, and less than any loop that hangs
 PLACEHOLDER = "Ask about your code"
 CORNERS = "╭╮╰╯"
 MODE = re.compile(rb"\x1b\[\?([0-9;]+)([hl])")
@@ -35,7 +37,7 @@ class FullScreen:
         columns: int = 80,
         rows: int = 24,
         environment: Mapping[str, str] | None = None,
-        folder: Path | None = None,
+        current_folder: Path | None = None,
         ignored: signal.Signals | None = None,
     ) -> None:
         def prepare() -> None:
@@ -49,7 +51,7 @@ class FullScreen:
         self._child: Any = pexpect.spawn(  # its stubs know only text
             command[0],
             [*command[1:], *words],
-            cwd=folder,
+            cwd=current_folder,
             dimensions=(rows, columns),
             env=_environment(environment or {}),
             preexec_fn=prepare,
@@ -81,11 +83,10 @@ class FullScreen:
 
     def look_anew(self, columns: int, rows: int) -> None:
         """In another size: all is drawn again, and nothing counts that was drawn before."""
-        self.wait_until_quiet()
+        assert (columns, rows) != (self._screen.columns, self._screen.lines), "nobody would notice"
         self._forget(columns, rows)
         self.resize(columns, rows)
-        self.wait_for(lambda: len(self.written) > self._seen or bool(self.text))
-        self.wait_until_quiet()
+        self.wait_for(lambda: bool(self.last_row))
 
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)
@@ -118,6 +119,10 @@ class FullScreen:
 
     def wait_for_text(self, *words: str) -> None:
         self.wait_for(lambda: all(word in self.text for word in words))
+
+    def wait_for_times(self, word: str, times: int) -> None:
+        """On screen so often."""
+        self.wait_for(lambda: self.text.count(word) >= times)
 
     def wait_until_ready(self) -> None:
         self.wait_for(lambda: self.last_row.startswith("ready"))
@@ -173,6 +178,10 @@ class FullScreen:
     def assert_restored(self) -> None:
         assert self.modes == self.modes_before
         assert_left(self.written)
+
+    def forget(self) -> None:
+        """What is on screen so far."""
+        self._forget(self._screen.columns, self._screen.lines)
 
     def _forget(self, columns: int, rows: int) -> None:
         self._screen = pyte.Screen(columns, rows)
@@ -256,6 +265,22 @@ ABSENT = "\0"  # in place of a variable's value
 def assert_whole(chat: FullScreen) -> None:
     """The composer's border is complete and has room for a line, nothing lies over it, and what
     follows it is the status line alone."""
+    assert_soon(chat, _check_whole)
+
+
+def assert_soon(chat: FullScreen, check: Callable[[FullScreen], None]) -> None:
+    """Once all is drawn: what is asserted may not hold before."""
+    end = time.monotonic() + SETTLING_SECONDS
+    while True:
+        chat.read(0.05)
+        try:
+            return check(chat)
+        except AssertionError:
+            if time.monotonic() > end:
+                raise
+
+
+def _check_whole(chat: FullScreen) -> None:
     cells, rows, columns = chat.screen.buffer, chat.screen.lines, chat.screen.columns
 
     def column(row: int, corner: str) -> int:
@@ -274,3 +299,12 @@ def assert_whole(chat: FullScreen) -> None:
     assert right == columns - 1, chat.text
     assert chat.last_row, chat.text
     assert not set(chat.last_row) & set(CORNERS), chat.text
+
+
+def assert_answers_keys(chat: FullScreen, letters: str) -> None:
+    """Each is on the screen soon, whatever else goes on."""
+    for letter in letters:
+        began = time.monotonic()
+        chat.press(letter)
+        chat.wait_for_text(letter)
+        assert time.monotonic() - began < ECHO_SECONDS

@@ -20,7 +20,7 @@ from assistant.config import Settings
 from assistant.engine.base import GenerationRequest
 from assistant.events import Answer, Event, Finished, PromptProgress, Reason, TextChunk, Usage
 
-WINDOW = 400_000
+WINDOW = 2_000_000
 PIECE = 7  # characters: words and escape sequences fall apart
 USAGE = Usage(10, 0, 20, 0.1, 100.0, 50.0)
 
