@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from assistant.cli.chatting import ESCAPE_MS
 from assistant.conversation.store import Store
 from benchmarks.long_chat import open_and_scroll
 from benchmarks.measure import BIN, RUNS, detail, show, spread
@@ -21,11 +22,13 @@ READY, WRITING = b"ready", b"writing"
 STORY = "Explain in detail, with much code, how to write a text editor in Python."
 LONG = " ".join(f"Point {number}: keep it simple and test it." for number in range(46))
 ANSWER_TOKENS = 400
+ESCAPE, ESCAPES = "\x1b", 40
 
 
 def main() -> None:
     first_paint()
     keys_while_scripted()
+    escape_to_stopped()
     cost_of_streaming()
     with real_home() as home:
         keys_while_decoding(home)
@@ -87,6 +90,29 @@ def echoes(chat: OnTerminal) -> list[float]:
         chat.send(letter)
         found.append(chat.wait_for(letter.encode(), since=before))
     return found
+
+
+def escape_to_stopped() -> None:
+    """From the key to the moment when the engine is told."""
+    seconds = []
+    with scripted(150, 9_000) as chat:
+        for number in range(ESCAPES):
+            begin_answer(chat, "Go on.")
+            chat.read_for(0.3 + 0.007 * number)  # anywhere between two looks at what has come
+            pressed, before = time.monotonic(), len(chat.written)
+            chat.send(ESCAPE)
+            chat.wait_for(READY, since=before)
+            seconds.append(stops(chat)[-1] - pressed)
+    ms = sorted(1000 * one for one in seconds)
+    detail(f"ms: median {statistics.median(ms):.1f}, worst {ms[-1]:.1f}")
+    p95 = ms[int(len(ms) * 0.95)]
+    show("Esc to stopped, p95", p95, 50, at_most=True, unit="ms")
+
+
+def stops(chat: OnTerminal) -> list[float]:
+    """When the engine was told to stop, in seconds of `time.monotonic`."""
+    home = Path(chat.environment["LLMCHAT_HOME"])
+    return [float(line) for line in (home / "stopped").read_text().splitlines()]
 
 
 # ── what it costs ───────────────────────────────────────────────────────────────────────────
@@ -167,7 +193,8 @@ def decode_speed(home: dict[str, str], ask: Callable[[dict[str, str]], None]) ->
 def scripted(rate: float, tokens: int) -> Iterator[OnTerminal]:
     with tempfile.TemporaryDirectory() as home:
         command = [sys.executable, "-m", "benchmarks.scripted_chat", str(rate), str(tokens)]
-        chat = OnTerminal(command, environment={"LLMCHAT_HOME": home})
+        environment = {"LLMCHAT_HOME": home, "STOPPED": f"{home}/stopped", "ESCDELAY": ESCAPE_MS}
+        chat = OnTerminal(command, environment=environment)
         chat.wait_for(PLACEHOLDER)
         yield chat
         chat.close()

@@ -1,11 +1,16 @@
 """The chat with an engine that writes at a given speed: `python -m benchmarks.scripted_chat RATE
 TOKENS`. For benchmarks of the screen alone: nothing else takes time.
+
+STOPPED in the environment names a file that gets a line whenever the engine is told to stop: when
+that was, in seconds of `time.monotonic`.
 """
 
 import itertools
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from assistant.backends.base import Abilities, BackendInfo
 from assistant.chat_commands.chat import Chat
@@ -85,7 +90,11 @@ class ScriptedStream:
         self._is_cancelled = False
 
     def cancel(self) -> None:
+        now = time.monotonic()
         self._is_cancelled = True
+        if file := os.environ.get("STOPPED"):
+            with Path(file).open("a") as stopped:
+                stopped.write(f"{now}\n")
 
     def __iter__(self) -> Iterator[Event]:
         said, began = "", time.monotonic()

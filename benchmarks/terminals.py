@@ -23,6 +23,7 @@ class OnTerminal:
         size: tuple[int, int] = (100, 40),
         environment: Mapping[str, str] | None = None,
     ) -> None:
+        self.environment = {"TERM": "xterm-256color", **(environment or {})}
         self._ours, theirs = pty.openpty()
         ioctl(theirs, TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         self.started = time.perf_counter()
@@ -32,7 +33,7 @@ class OnTerminal:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            env={**os.environ, "TERM": "xterm-256color", **(environment or {})},
+            env={**os.environ, **self.environment},
         )
         os.close(theirs)
         self.written = b""
