@@ -79,7 +79,8 @@ class Listener(Protocol):
     def on_turned_back(self, question: int) -> None:
         """The conversation goes on from the question with this number: what is shown is old."""
 
-    def on_ended(self, wanted: Wanted, error: AssistantError | None) -> None: ...
+    def on_ended(self, wanted: Wanted, error: AssistantError | None, *, was_asked: bool) -> None:
+        """`was_asked`: the conversation has it now, whatever became of the answer."""
 
 
 class Turns:
@@ -238,7 +239,10 @@ class Turns:
         wanted, self._asking, self._wanted = self._wanted, None, None
         assert wanted is not None
         self._is_compacting = False
-        self._listener.on_ended(wanted, error)
+        for view in self._answers.values():
+            if not view.is_finished:
+                view.finish(view.text, "", ENDINGS[Reason.FAILED])
+        self._listener.on_ended(wanted, error, was_asked=bool(self._answers))
         self._begin_next()
 
 

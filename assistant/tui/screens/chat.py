@@ -256,9 +256,10 @@ class ChatScreen(Screen[None]):
     def on_turned_back(self, question: int) -> None:
         self.show_conversation(question)
 
-    def on_ended(self, wanted: Wanted, error: AssistantError | None) -> None:
+    def on_ended(self, wanted: Wanted, error: AssistantError | None, *, was_asked: bool) -> None:
         if error is not None:
             self.show_error(error)
+        if not was_asked:
             if wanted.view is not None:
                 self.transcript.remove_view(wanted.view)
             wanted.give_back()
