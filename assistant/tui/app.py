@@ -88,7 +88,8 @@ class ChatApp(App[int]):
             self._driver.leave_at_once()
 
     def _handle_exception(self, error: Exception) -> None:
-        self.failure = self.failure or error
+        if not self._exit:  # else the screen was left before all of it stood there
+            self.failure = self.failure or error
         super()._handle_exception(error)
 
     def _fatal_error(self) -> None:
@@ -119,4 +120,6 @@ def run_screen(
             chat.close()
     if app.failure is not None:
         raise app.failure
-    return ending.code or code or app.return_code or 0
+    if ending.code is not None:
+        return ending.code
+    return app.return_code or 0 if code is None else code

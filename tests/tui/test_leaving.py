@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from full_screen import FullScreen, full_screen, notes, talking
+from conftest import SCALE
+from full_screen import FullScreen, full_screen, notes, talker, talking
 from resident_engines import living_engines, only_engine, resident_home
 
 from assistant.conversation.records import State, StoredMessage
@@ -18,6 +19,7 @@ __all__ = ["resident_home"]
 
 STORY = "Once upon a time. " * 400
 SLOWLY = {"SLOWLY": "0.02"}
+LONG = ("-o", "temperature", "1", "-o", "seed", "1", "-o", "max_tokens", "400")  # of the starter
 CTRL_C, CTRL_Q, ESCAPE = "\x03", "\x11", "\x1b"
 
 
@@ -117,6 +119,21 @@ def test_a_signal_keeps_what_came_and_leaves(
     assert notes(tmp_path)[-1][1] == "closed"
 
 
+def test_a_signal_while_the_chat_opens_leaves_as_well(tmp_path: Path) -> None:
+    """At whatever moment it comes; before there is a screen, Python ends by it."""
+    for number in range(max(6, int(60 * SCALE))):
+        chat = FullScreen(command=talker(tmp_path))
+        end = time.monotonic() + 0.3 + 0.08 * (number % 6) + 0.001 * number
+        while time.monotonic() < end:
+            chat.read(0.005)
+        chat.signal(signal.SIGTERM)
+        assert chat.wait_for_end() in (143, -signal.SIGTERM)
+        assert b"error" not in chat.written
+        if b"\x1b" in chat.written:
+            chat.assert_restored()
+        chat.close()
+
+
 def test_a_terminal_that_is_closed_ends_the_chat(tmp_path: Path) -> None:
     with talking(STORY, tmp_path, environment=SLOWLY) as chat:
         begin_story(chat)
@@ -214,8 +231,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def test_an_engine_that_dies_is_said_and_the_next_one_answers(resident_home: Path) -> None:
-    words = ("-o", "temperature", "1", "-o", "seed", "1", "-o", "max_tokens", "400")
-    with full_screen(*words, rows=40) as chat:
+    with full_screen(*LONG, rows=40) as chat:
         chat.wait_until_ready()
         chat.ask("Tell me a very long story.")
         chat.wait_for(lambda: "Once there was a great" in chat.text)
@@ -237,7 +253,7 @@ def test_an_engine_that_dies_is_said_and_the_next_one_answers(resident_home: Pat
 
 
 def test_an_engine_of_our_own_ends_with_us() -> None:
-    with full_screen("-o", "max_tokens", "400") as chat:
+    with full_screen(*LONG) as chat:
         chat.wait_until_ready()
         chat.ask("Tell me a very long story.")
         chat.wait_for(lambda: chat.last_row.startswith("writing"))
