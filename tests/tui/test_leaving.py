@@ -242,14 +242,13 @@ def test_an_engine_that_dies_is_said_and_the_next_one_answers(resident_home: Pat
         assert answer().state is State.FAILED
         assert answer().text.startswith("Once there was a great")
         chat.ask("And what then?")
-        chat.wait_for(lambda: chat.last_row.startswith("writing"))
+        chat.wait_for(lambda: answer().parent == 3 and bool(answer().text))
         (second,) = living_engines()
         assert second != first
         chat.press(CTRL_Q)
         assert chat.wait_for_end() == 0
         chat.assert_restored()
-    assert answer().state is State.STOPPED
-    assert answer().text
+    assert answer().state in (State.STOPPED, State.COMPLETE), "the starter may have had its say"
 
 
 def test_an_engine_of_our_own_ends_with_us() -> None:
