@@ -3,12 +3,14 @@
 import resource
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 from full_screen import (
+    PATIENCE_SECONDS,
     PLACEHOLDER,
     FullScreen,
     assert_answers_keys,
@@ -67,6 +69,13 @@ class Shell(FullScreen):
         self.wait_for_text(PLACEHOLDER)
         self.wait_until_ready()
 
+    def wait_for_job(self, state: str, said: str) -> None:
+        """`said` by the shell already; it says once that a job has ended."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while state not in said:
+            assert time.monotonic() < end, f"the job never was {state}"
+            said = self.run("sleep 0.1; jobs")
+
     def come_back(self) -> None:
         self.forget()
         self.ask("fg")
@@ -111,12 +120,10 @@ def test_in_the_background_the_terminal_is_left_alone(tmp_path: Path) -> None:
         terminal.press_and_wait(CTRL_Z)
         begun = len(terminal.written)
         terminal.run("bg")
-        said = terminal.run("sleep 0.3; jobs")
-        assert "Stopped" in said
+        terminal.wait_for_job("Stopped", terminal.run("jobs"))
         assert terminal.modes == terminal.modes_before
         assert b"\x1b" not in terminal.written[begun:]
-        said = terminal.run("kill %1; wait %1; jobs; echo ended with $?")
-        assert "Exit 143" in said
+        terminal.wait_for_job("Exit 143", terminal.run("kill %1"))
         assert terminal.modes == terminal.modes_before
         assert b"\x1b" not in terminal.written[begun:]
 
