@@ -20,6 +20,7 @@ GOES_ON = "\\"  # at the end of a line
 QUOTES = '"""'  # around several lines
 HISTORY_FILE = "chat_lines"  # in the state folder
 HISTORY_LINES = 1_000
+WAKE_SECONDS = 0.25
 
 LEAVING = {
     signal.SIGTERM: TERMINATED,
@@ -58,6 +59,19 @@ def _read_quoted(line: str, read_line: ReadLine) -> str:
         lines.append(more)
         more = read_line(MORE)
     return "\n".join(lines).strip("\n")
+
+
+@contextmanager
+def _woken_now_and_then() -> Iterator[None]:
+    """A signal that comes while readline sets itself up would wait for the next key: what wakes
+    readline up makes Python look for signals."""
+    before = signal.signal(signal.SIGALRM, lambda _number, _frame: None)
+    signal.setitimer(signal.ITIMER_REAL, WAKE_SECONDS, WAKE_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class PipedLines:
@@ -104,7 +118,8 @@ class TypedLines:
 
     def _edited(self, prompt: str) -> str | None:
         try:
-            line = input(prompt)
+            with _woken_now_and_then():
+                line = input(prompt)
         except EOFError:
             sys.stdout.write("\n")
             return None
