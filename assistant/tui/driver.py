@@ -19,6 +19,7 @@ from assistant.tui.paste_parser import PasteParser
 
 READ_BYTES = 64 << 10
 POLL_SECONDS = 0.1
+WAKING_SECONDS = 0.05
 # Painting, wrapping, keys, pastes, mouse, focus and the cursor as usual; the normal screen.
 RESET = (
     b"\x1b[?2026l\x1b[?7h\x1b[<u\x1b[?2004l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l"
@@ -57,6 +58,11 @@ class ChatDriver(LinuxDriver):
         super().stop_application_mode()
         self._has_terminal = False
 
+    def write(self, data: str) -> None:
+        """Nothing in the background, where nobody would ever take it."""
+        if self._writer_thread is not None and self._writer_thread.is_alive():
+            super().write(data)
+
     def disable_input(self) -> None:
         if self._has_terminal:
             super().disable_input()
@@ -83,8 +89,14 @@ class ChatDriver(LinuxDriver):
         os.killpg(0, signal.SIGSTOP)
 
     def _sigcont_application(self, *_: object) -> None:
+        """A moment later: whoever wants it to end wakes it up for that, and says so before, yet
+        another thread may have got that signal."""
+        if self._auto_restart:
+            self._loop.call_soon_threadsafe(self._loop.call_later, WAKING_SECONDS, self._come_back)
+
+    def _come_back(self) -> None:
         """Also after somebody stopped it without a word: then a shell had the terminal since."""
-        if not self._auto_restart or self.is_leaving:
+        if self.is_leaving or not self._auto_restart:
             return
         with suppress(OSError):
             if os.tcgetpgrp(self.fileno) != os.getpgrp():
