@@ -14,7 +14,7 @@ from assistant.chat_commands.effects import (
     ThemeChosen,
 )
 from assistant.chat_commands.known_models import known_models
-from assistant.chat_commands.typed_settings import DEFAULT, FOR_ENGINES, known_key
+from assistant.chat_commands.typed_settings import AT_START, DEFAULT, FOR_ENGINES, known_key
 from assistant.chat_commands.wording import as_code
 from assistant.config import SETTINGS, SWITCHES, nearest, setting_text
 from assistant.errors import ModelError, UsageError
@@ -60,6 +60,10 @@ def set_(chat: Chat, rest: str) -> Iterator[Effect]:
         yield Say(f"{as_code(key)} is {as_code(_shown(chat, key))}. {SETTINGS[key].sentence}")
     elif key == "theme":
         yield from theme(chat, value)
+    elif key in AT_START:
+        raise UsageError(
+            f"{key} is chosen before the chat opens", f"llmchat config set {key} {value}"
+        )
     else:
         yield from _change(chat, key, value)
         yield Say(f"{as_code(key)} is {as_code(_shown(chat, key))}.")

@@ -12,6 +12,8 @@ FOR_ENGINES = (
     *("snapshot_size", "device", "dtype", "int8"),
 )  # settings that another engine has to be opened for
 
+AT_START = ("mouse", "keys")  # how the screen takes the terminal; it does so once
+
 
 def with_setting(settings: Settings, key: str, value: str) -> Settings:
     """Raises `UsageError` for an unknown key, with the nearest, or a value that it does not

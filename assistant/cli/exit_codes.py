@@ -24,6 +24,7 @@ LENGTH = 10
 TIMEOUT = 124  # as of timeout(1)
 HUNG_UP = 129  # 128 + SIGHUP
 INTERRUPTED = 130  # 128 + SIGINT
+QUIT = 131  # 128 + SIGQUIT
 BROKEN_PIPE = 141  # 128 + SIGPIPE
 TERMINATED = 143  # 128 + SIGTERM
 
@@ -41,6 +42,7 @@ MEANINGS = {
     TIMEOUT: "the time of `--timeout` was up; what came is kept",
     HUNG_UP: "SIGHUP; what came is kept",
     INTERRUPTED: "Ctrl-C (SIGINT); what came is kept",
+    QUIT: "SIGQUIT in the full-screen chat; what came is kept",
     BROKEN_PIPE: "the reader of the pipe left",
     TERMINATED: "SIGTERM; what came is kept",
 }

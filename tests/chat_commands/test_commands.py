@@ -459,6 +459,8 @@ def test_settings_are_shown_and_changed() -> None:
     assert refused("/set topk 5", chat).hint == "did you mean top_k?"
     assert refused("/set top_k many", chat).hint == "/set top_k default"
     assert ConversationChanged() in run(chat, "/set history false")
+    assert refused("/set mouse false", chat).hint == "llmchat config set mouse false"
+    assert chat.settings.mouse, "it would say that it is false, and nothing would have changed"
 
 
 def test_themes_belong_to_who_has_some() -> None:
